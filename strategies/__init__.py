@@ -1,0 +1,1 @@
+"""CHOOSE: pure strategies; no database, no pytest."""

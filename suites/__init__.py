@@ -1,0 +1,1 @@
+"""JUDGE: the tests and their oracles."""
