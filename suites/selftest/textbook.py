@@ -1,0 +1,149 @@
+"""Small functions, none of them pgGit's, that engine and oracles are tried on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from fixtures.engine.scheduler import Engine
+from fixtures.engine.serial import SerialRunner
+from fixtures.engine.stage import gated
+from fixtures.postgres.databases import connect, create_database, drop_database
+from fixtures.postgres.server import Server
+from fixtures.targets.state import keep_baseline
+
+SCHEMA = "book"
+
+TEXTBOOK = r"""
+CREATE SCHEMA book;
+CREATE TABLE book.account (id integer PRIMARY KEY, balance integer NOT NULL);
+CREATE TABLE book.log (id serial PRIMARY KEY, what text NOT NULL);
+INSERT INTO book.account VALUES (1, 100), (2, 100);
+
+CREATE FUNCTION book.lost_update(p_id integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE v_balance integer;
+BEGIN
+  SELECT balance INTO v_balance FROM book.account WHERE id = p_id;
+  UPDATE book.account SET balance = v_balance - 10 WHERE id = p_id;
+  RETURN v_balance;
+END $$;
+
+CREATE FUNCTION book.careful_update(p_id integer) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE v_balance integer;
+BEGIN
+  SELECT balance INTO v_balance FROM book.account WHERE id = p_id FOR UPDATE;
+  UPDATE book.account SET balance = v_balance - 10 WHERE id = p_id;
+  RETURN v_balance;
+END $$;
+
+CREATE FUNCTION book.transfer(p_from integer, p_to integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE book.account SET balance = balance - 10 WHERE id = p_from;
+  UPDATE book.account SET balance = balance + 10 WHERE id = p_to;
+END $$;
+
+CREATE FUNCTION book.skip_to_free() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE v_id integer;
+BEGIN
+  SELECT id INTO v_id FROM book.account ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED;
+  UPDATE book.account SET balance = 0 WHERE id = v_id;
+  RETURN v_id;
+END $$;
+
+-- All that a gate must leave alone, told in one text.
+CREATE FUNCTION book.diagnostics(p_fail boolean DEFAULT false) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  v_first integer := (SELECT min(id) FROM book.account);
+  v_said text := coalesce(pg_current_xact_id_if_assigned()::text, 'no xid');
+  v_rows bigint;
+  v_row record;
+BEGIN
+  PERFORM 1 FROM book.account WHERE id = 99;
+  v_said := v_said || ' found=' || FOUND;
+  UPDATE book.account SET balance = balance WHERE id > 90;
+  v_row := ROW(pg_try_advisory_xact_lock(8));  -- gated, and sets neither FOUND nor ROW_COUNT
+  v_said := v_said || ' found=' || FOUND;
+  UPDATE book.account SET balance = balance WHERE id IN (1, 2);
+  v_row := ROW(pg_try_advisory_xact_lock(8));
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  v_said := v_said || ' rows=' || v_rows;
+  SELECT balance INTO v_rows FROM book.account WHERE id = v_first;
+  v_said := v_said || ' found=' || FOUND;
+  UPDATE book.account SET balance = balance WHERE id IN (1, 2);
+  IF (SELECT count(*) FROM book.account) > 1 AND FOUND THEN
+    v_said := v_said || ' more than one';
+  END IF;
+  <<rows>>
+  FOR v_row IN SELECT id FROM book.account ORDER BY id LOOP
+    CONTINUE rows WHEN v_row.id = 2;
+    v_said := v_said || ' id=' || v_row.id;
+  END LOOP rows;
+  BEGIN
+    INSERT INTO book.account VALUES (1, 0);
+  EXCEPTION WHEN unique_violation THEN
+    INSERT INTO book.log (what) VALUES (SQLSTATE);
+    v_said := v_said || ' caught=' || SQLSTATE;
+  END;
+  CASE v_first WHEN 1 THEN
+    PERFORM pg_advisory_xact_lock(7);
+    v_said := v_said || ' perform=' || FOUND;
+  END CASE;
+  IF p_fail THEN
+    INSERT INTO book.account
+      VALUES (2, 0);
+  END IF;
+  RETURN v_said;
+EXCEPTION WHEN division_by_zero THEN
+  RETURN 'never';
+END $$;
+
+CREATE FUNCTION book.branches(p_n integer) RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE v_left integer := p_n;
+BEGIN
+  IF p_n < 0 THEN
+    RETURN NEXT 'negative';
+  ELSIF (SELECT count(*) FROM book.account) < p_n THEN
+    RETURN NEXT 'more than accounts';
+  ELSIF EXISTS (SELECT FROM book.account WHERE id = p_n) THEN
+    RETURN QUERY SELECT 'account ' || id FROM book.account WHERE id = p_n;
+  ELSE
+    RETURN NEXT 'none';
+  END IF;
+  WHILE v_left > (SELECT min(id) FROM book.account) LOOP
+    v_left := v_left - 1;
+    EXIT WHEN v_left = 5;
+    RETURN NEXT 'left ' || v_left;
+  END LOOP;
+END $$;
+"""
+
+
+@dataclass(frozen=True)
+class Textbook:
+    """The engine in a database with the functions above, and the same functions without gates."""
+
+    engine: Engine
+    serial: SerialRunner
+    ungated: str
+
+
+@contextmanager
+def opened(server: Server, name: str, sql: str = TEXTBOOK) -> Iterator[Textbook]:
+    """Two databases with `sql` installed, one of them gated; both are dropped in the end."""
+    plain = f"{name}_plain"
+    create_database(server, name)
+    with connect(server.conninfo(name)) as connection:
+        connection.execute(sql.encode())
+        state = keep_baseline(connection, (SCHEMA,))
+    create_database(server, plain, template=name)
+    conninfo = server.conninfo(name)
+    with (
+        gated(conninfo, (SCHEMA,), state) as (gates, stage),
+        Engine(conninfo, gates, stage) as engine,
+    ):
+        serial = SerialRunner(conninfo, stage)
+        yield Textbook(engine, serial, server.conninfo(plain))
+        serial.close()
+    drop_database(server, plain)
+    drop_database(server, name)
