@@ -1,0 +1,52 @@
+"""From findings to red or green: known limitations are subtracted and counted, the rest fails the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fixtures.engine.finding import Finding
+from fixtures.limitations.registry import Limitation
+from fixtures.reporting.failure import describe, write_schedule
+
+_SHOWN = 3
+
+
+@dataclass
+class Verdict:
+    """What a run says in the end. `root` is where reports are written; `counts` are for the closing summary."""
+
+    target: str
+    server: str
+    root: Path
+    limitations: tuple[Limitation, ...]
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def settle(self, findings: Iterable[Finding], tried: str) -> None:
+        """Fails the running test when any of `findings` is new; `tried` says what was searched."""
+        self.fail([finding for finding in findings if not self._is_known(finding)], tried)
+
+    def fail(self, new: Sequence[Finding], tried: str) -> None:
+        """Fails the running test when there are findings, known or not."""
+        if not new:
+            return
+        self.counts["findings"] += len(new)
+        texts = [describe(finding, self._replay(finding), tried) for finding in new[:_SHOWN]]
+        if len(new) > _SHOWN:
+            texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
+        pytest.fail("\n".join(texts), pytrace=False)
+
+    def _is_known(self, finding: Finding) -> bool:
+        for limitation in self.limitations:
+            if limitation.covers(finding):
+                self.counts[f"limitation {limitation.id}"] += 1
+                return True
+        return False
+
+    def _replay(self, finding: Finding) -> str:
+        path = write_schedule(finding, self.target, self.server, self.root)
+        return f"uv run pytest --replay={path}"
