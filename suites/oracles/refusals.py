@@ -25,6 +25,9 @@ def judge_refusals(history: History) -> list[Finding]:
     findings = []
     if history.stuck:
         findings.append(Finding("C6:stuck", _functions(history), history.stuck, history))
+    if history.left:
+        said = f"{_functions(history)} left an advisory lock behind that outlived the transaction"
+        findings.append(Finding("L5:lock-left", _functions(history), said, history))
     for outcome in history.outcomes:
         if finding := _about(outcome, history):
             findings.append(finding)
@@ -46,4 +49,4 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
 
 
 def _functions(history: History) -> str:
-    return " + ".join(sorted({outcome.call.function for outcome in history.outcomes}))
+    return " + ".join(sorted({outcome.call.function for outcome in history.outcomes if outcome.call.function}))

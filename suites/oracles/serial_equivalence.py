@@ -6,12 +6,13 @@ Needs no model of the target: the same calls are run serially, in every allowed 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import Dump, History, Outcome, Status
-from fixtures.engine.serial import SerialCall, SerialRun, SerialRunner
+from fixtures.engine.plan import Plan
+from fixtures.engine.serial import SerialCall, SerialRunner
 from suites.oracles.canonical import Canonical, Canonicaliser
 from suites.oracles.refusals import is_busy, is_concurrency_refusal
 
@@ -23,14 +24,17 @@ class SerialEquivalence:
     """Judges histories of one stage. Serial runs are made when first needed, and remembered."""
 
     runner: SerialRunner
+    _rewriters: dict[Plan, Canonicaliser] = field(default_factory=dict)
+    _remembered: dict[object, Canonical] = field(default_factory=dict)
 
     def judge(self, history: History) -> Finding | None:
         """None when some serial order gives the same answers and the same contents."""
         calls = [outcome for outcome in history.outcomes if _counts(outcome)]
-        seen = self._seen(history, calls)
-        if any(self._explains(history, order, seen) for order in serial_orders(calls)):
+        rewriter = self._rewriter(history)
+        seen = rewriter.run([_told(o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
+        if any(seen in self._outcomes(history, order, calls) for order in serial_orders(calls)):
             return None
-        blamed = sorted({outcome.call.function for outcome in calls})
+        blamed = sorted({outcome.call.function for outcome in calls if outcome.call.function})
         return Finding(
             "C1:not-serial",
             " + ".join(blamed),
@@ -38,21 +42,34 @@ class SerialEquivalence:
             history,
         )
 
-    def _seen(self, history: History, calls: Sequence[Outcome]) -> Canonical:
-        answers = [_told(o.rows, o.sqlstate) for o in calls]
-        return _canonical(history, answers, history.final)
+    def forget(self) -> None:
+        """Drops what is remembered of a plan, when the next histories are of another."""
+        self.runner.forget()
+        self._remembered.clear()
+        self._rewriters.clear()
 
-    def _explains(self, history: History, order: Sequence[Outcome], seen: Canonical) -> bool:
-        plain = [SerialCall(o.session, o.call, o.explicit) for o in order]
-        held = [replace(call, misses=tuple(o.misses)) for call, o in zip(plain, order, strict=True)]
+    def _outcomes(
+        self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]
+    ) -> Iterator[Canonical]:
+        """What the serial run in this order comes to: without misses, and with the rows held that were missed."""
+        plain = tuple(SerialCall(o.session, o.call, o.explicit) for o in order)
+        held = tuple(replace(call, misses=tuple(o.misses)) for call, o in zip(plain, order, strict=True))
+        places = tuple(order.index(call) for call in calls)
         # Misses are recorded generously: rows that the statement would not have taken anyway may be among them.
-        variants = [plain, held] if held != plain else [plain]
-        calls = [outcome for outcome in history.outcomes if outcome in order]
-        for variant in variants:
-            serial = self.runner.run(history.plan.catalogue, variant)
-            if _canonical(history, _answers(serial, order, calls), serial.final) == seen:
-                return True
-        return False
+        for variant in dict.fromkeys((plain, held)):
+            key = (history.plan, variant, places)
+            if key not in self._remembered:
+                serial = self.runner.run(history.plan.catalogue, variant)
+                answers = [_told(serial.answers[at].rows, serial.answers[at].sqlstate) for at in places]
+                final = _without_busy_rows(serial.final)
+                self._remembered[key] = self._rewriter(history).run(answers, final)
+            yield self._remembered[key]
+
+    def _rewriter(self, history: History) -> Canonicaliser:
+        if history.plan not in self._rewriters:
+            texts = [call.sql for program in history.plan.programs for call in program.calls()]
+            self._rewriters[history.plan] = Canonicaliser(history.start, texts)
+        return self._rewriters[history.plan]
 
 
 def serial_orders(calls: Sequence[Outcome]) -> Iterator[tuple[Outcome, ...]]:
@@ -77,20 +94,8 @@ def _counts(outcome: Outcome) -> bool:
     return outcome.committed is not None
 
 
-def _answers(serial: SerialRun, order: Sequence[Outcome], calls: Sequence[Outcome]) -> list[object]:
-    """The serial answers in the order in which the concurrent run lists its calls."""
-    by_call = dict(zip(map(id, order), serial.answers, strict=True))
-    return [_told(by_call[id(call)].rows, by_call[id(call)].sqlstate) for call in calls]
-
-
 def _told(rows: Sequence[tuple[str | None, ...]], sqlstate: str) -> list[tuple[str | None, ...]]:
     return [(sqlstate,)] if sqlstate else list(rows)
-
-
-def _canonical(history: History, answers: Sequence[object], final: Dump) -> Canonical:
-    texts = [call.sql for program in history.plan.programs for call in program.calls()]
-    rewriter = Canonicaliser.of(history.start, texts)
-    return rewriter.run(answers, _without_busy_rows(final))  # type: ignore[arg-type]
 
 
 def _without_busy_rows(final: Dump) -> Dump:

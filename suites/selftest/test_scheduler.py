@@ -33,7 +33,7 @@ def in_block(session: str, *calls: Call, isolation: str = "read committed", end:
 
 
 def all_orders(book: Textbook, plan: Plan) -> list[History]:
-    return list(every_order(lambda choices: book.engine.run(plan, choices)))
+    return list(every_order(lambda choose: book.engine.run(plan, choose)))
 
 
 PLANS = {
@@ -95,10 +95,17 @@ def test_a_call_in_a_failed_block_is_not_committed(book: Textbook) -> None:
         assert [outcome.sqlstate for outcome in failed] == ["", "22012"]
 
 
+def test_a_lock_that_outlives_its_transaction_is_told_and_does_not_meet_the_next_run(book: Textbook) -> None:
+    forgetful = plan(Call.of("book.forgets_its_lock"))
+    histories = [book.engine.run(forgetful) for _ in range(2)]
+    assert [history.left for history in histories] == [("a",), ("a",)]
+    assert book.engine.run(plan(LOST)).left == ()
+
+
 def test_a_session_that_never_comes_back_is_unknown_and_leaves_the_engine_usable(
     book: Textbook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fixtures.engine.scheduler._PATIENCE", 0.05)
+    monkeypatch.setattr("fixtures.engine.stepping._PATIENCE", 0.05)
     history = book.engine.run(plan(Call("SELECT pg_sleep(60)")))
     assert history.stuck
     assert history.outcomes[0].status == Status.UNFINISHED

@@ -18,7 +18,7 @@ SCHEMA = "book"
 TEXTBOOK = r"""
 CREATE SCHEMA book;
 CREATE TABLE book.account (id integer PRIMARY KEY, balance integer NOT NULL);
-CREATE TABLE book.log (id serial PRIMARY KEY, what text NOT NULL);
+CREATE TABLE book.log (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), what text NOT NULL);
 INSERT INTO book.account VALUES (1, 100), (2, 100);
 
 CREATE FUNCTION book.lost_update(p_id integer) RETURNS integer LANGUAGE plpgsql AS $$
@@ -49,6 +49,26 @@ BEGIN
   SELECT id INTO v_id FROM book.account ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED;
   UPDATE book.account SET balance = 0 WHERE id = v_id;
   RETURN v_id;
+END $$;
+
+CREATE FUNCTION book.count_logs() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE v_count integer;
+BEGIN
+  SELECT count(*) INTO v_count FROM book.log;
+  NEW.what := NEW.what || v_count;
+  RETURN NEW;
+END $$;
+CREATE TRIGGER count_logs BEFORE INSERT ON book.log FOR EACH ROW EXECUTE FUNCTION book.count_logs();
+
+CREATE FUNCTION book.note(p_what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO book.log (what) VALUES (p_what);
+END $$;
+
+CREATE FUNCTION book.forgets_its_lock() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_lock(42);
+  UPDATE book.account SET balance = balance + 1 WHERE id = 1;
 END $$;
 
 -- All that a gate must leave alone, told in one text.

@@ -1,0 +1,20 @@
+"""`--replay=FILE`: one schedule, alone. Red when it shows its finding (or another), green when it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.engine.schedule_file import ScheduleFile
+from fixtures.engine.scheduler import Engine
+from suites.interleavings.replaying import replay
+from suites.oracles.judge import Judge
+from suites.verdict import Verdict
+
+
+def test_the_schedule_does_not_show_its_finding(
+    replayed: ScheduleFile, engine: Engine, judge: Judge, verdict: Verdict
+) -> None:
+    result = replay(engine, judge, replayed)
+    if result.diverged:
+        pytest.exit(f"order not reached: {result.diverged}", returncode=125)
+    verdict.fail([*filter(None, [result.same]), *result.other], f"replayed: {replayed.says}")
