@@ -38,4 +38,4 @@ def program(name: str, session: str) -> Program:
 def pairs() -> Iterator[Plan]:
     """Every pair of programs, each with itself too, from the working day."""
     for first, second in combinations_with_replacement([*SINGLE_CALLS, *IN_BLOCKS], 2):
-        yield Plan(c.WORKING_DAY, (program(first, "a"), program(second, "b")), f"{first} x {second}")
+        yield Plan(c.WORKING_DAY, (program(first, "a"), program(second, "b")), f"{first}+{second}")
