@@ -18,13 +18,15 @@ _SHOWN = 3
 
 @dataclass
 class Verdict:
-    """What a run says in the end. `root` is where reports are written; `counts` are for the closing summary."""
+    """What a run says in the end. `root` is where reports are written; `counts` and `notes` are for
+    the closing summary."""
 
     target: str
     server: str
     root: Path
     limitations: tuple[Limitation, ...]
     counts: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.schedule_file import ScheduleFile
-from fixtures.engine.scheduler import Engine, by_name
+from fixtures.engine.scheduler import ByName, Engine
 from suites.oracles.judge import Judge
 
 
@@ -20,12 +20,13 @@ class Replayed:
 
 
 def replay(engine: Engine, judge: Judge, schedule: ScheduleFile) -> Replayed:
-    """One run in the schedule's order. Where the target has changed so much that the order cannot be
-    followed, `diverged` says at which step."""
-    history = engine.run(schedule.plan, by_name(schedule.order))
+    """One run in the schedule's order. Where the target has changed so that the order cannot be followed to its
+    end, `diverged` says at which step; the run goes on all the same."""
+    order = ByName(schedule.order)
+    history = engine.run(schedule.plan, order)
     findings = judge.findings(history)
     judge.serial.forget()
     wanted = (schedule.finding, schedule.function)
     same = [finding for finding in findings if (finding.code, finding.function) == wanted]
     other = tuple(finding for finding in findings if (finding.code, finding.function) != wanted)
-    return Replayed(same[0] if same else None, other, history.diverged)
+    return Replayed(same[0] if same else None, other, order.diverged)

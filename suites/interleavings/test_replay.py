@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import Engine
 from suites.interleavings.replaying import replay
@@ -16,5 +14,5 @@ def test_the_schedule_does_not_show_its_finding(
 ) -> None:
     result = replay(engine, judge, replayed)
     if result.diverged:
-        pytest.exit(f"order not reached: {result.diverged}", returncode=125)
+        verdict.notes.append(f"the schedule could not be followed to its end: {result.diverged}")
     verdict.fail([*filter(None, [result.same]), *result.other], f"replayed: {replayed.says}")

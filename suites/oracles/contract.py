@@ -118,12 +118,11 @@ def _range(name: str, kind: k.Range, value: int) -> Iterator[Refusal]:
 
 
 def _text(name: str, kind: k.Text, value: str) -> Iterator[Refusal]:
-    size = len(value.encode()) if kind is k.COMMAND else len(value)
     if not kind.blank and not value.strip(" \t\r\n"):
         yield Refusal("V7", "22023", (name,), phrases=("cannot be empty",))
     elif not kind.blank and not any(letter.isprintable() and not letter.isspace() for letter in value):
         raise _SilentError  # blank or not: opinions on Unicode differ
-    elif kind.max is not None and size > kind.max:
+    elif kind.max is not None and kind.size(value) > kind.max:
         yield Refusal("V7", "22023", (name,))
     elif kind.shell and (value.startswith("-") or any(letter < " " or letter == "\x7f" for letter in value)):
         yield Refusal("S1", "22023", (name,))

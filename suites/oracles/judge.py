@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History
+from suites.oracles.audit import judge_audit
+from suites.oracles.fencing import judge_fencing
+from suites.oracles.guards import judge_guards
 from suites.oracles.refusals import judge_refusals
 from suites.oracles.serial_equivalence import SerialEquivalence
 from suites.oracles.transactions import judge_transactions
@@ -19,7 +22,13 @@ class Judge:
 
     def findings(self, history: History) -> list[Finding]:
         """What is wrong with `history`. A run that diverged or was given up is judged by what is known of it."""
-        found = [*judge_refusals(history), *judge_transactions(history)]
+        found = [
+            *judge_refusals(history),
+            *judge_transactions(history),
+            *judge_guards(history),
+            *judge_fencing(history),
+            *judge_audit(history),
+        ]
         if history.stuck or history.diverged:
             return found
         finding = self.serial.judge(history)

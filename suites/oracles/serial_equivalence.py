@@ -48,9 +48,7 @@ class SerialEquivalence:
         self._remembered.clear()
         self._rewriters.clear()
 
-    def _outcomes(
-        self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]
-    ) -> Iterator[Canonical]:
+    def _outcomes(self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]) -> Iterator[Canonical]:
         """What the serial run in this order comes to: without misses, and with the rows held that were missed."""
         plain = tuple(SerialCall(o.session, o.call, o.explicit) for o in order)
         held = tuple(replace(call, misses=tuple(o.misses)) for call, o in zip(plain, order, strict=True))

@@ -1,0 +1,1 @@
+"""Witnesses of what is known to be wrong with the target."""

@@ -1,0 +1,119 @@
+"""pytest: the verdict, `--replay`, what the header and the closing summary say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fixtures.engine.schedule_file import ScheduleFile, load
+from fixtures.errors import SetupError
+from fixtures.limitations.registry import load_limitations
+from fixtures.postgres.binaries import describe
+from fixtures.postgres.session import SERVER_KEY
+from fixtures.targets.plugin import TARGET
+from suites.verdict import Verdict
+
+VERDICT = pytest.StashKey[Verdict]()
+REPLAY = pytest.StashKey[ScheduleFile | None]()
+_REPLAY_TEST = Path(__file__).parent / "interleavings" / "test_replay.py"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--replay`."""
+    group = parser.getgroup("qualification")
+    group.addoption(
+        "--replay",
+        metavar="FILE",
+        help="run just the schedule in FILE, on the target it names unless --target says otherwise: "
+        "exit code 1 when it shows its finding again, 0 when not",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before the targets' own hook: a replay decides which target is loaded
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the schedule and aim the run at it."""
+    config.stash[REPLAY] = None
+    path = config.getoption("--replay")
+    if path is None or config.option.help:
+        return
+    try:
+        schedule = load(Path(path))
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[REPLAY] = schedule
+    config.args[:] = [str(_REPLAY_TEST)]
+    if not any(argument.startswith("--target") for argument in config.invocation_params.args):
+        config.option.target = schedule.target
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Read the target's limitations: a broken registry is told before anything runs."""
+    config = session.config
+    target = config.stash[TARGET]
+    try:
+        limitations = load_limitations(target.limitations)
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from None
+    server = describe(config.stash[SERVER_KEY].binaries)
+    spec = str(config.option.target)
+    config.stash[VERDICT] = Verdict(spec, server, config.rootpath, limitations)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The replay test is for `--replay` alone."""
+    return True if collection_path == _REPLAY_TEST and config.stash[REPLAY] is None else None
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """What is run on what."""
+    verdict = config.stash[VERDICT]
+    known = len(verdict.limitations)
+    return [
+        f"target: {verdict.target} ({config.stash[TARGET].name}), {known} known limitations",
+        f"server: {verdict.server}",
+    ]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist hands its numbers to the process that reports."""
+    verdict = session.config.stash[VERDICT]
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes in a worker's numbers."""
+    verdict = node.config.stash[VERDICT]
+    output = getattr(node, "workeroutput", {})  # a worker that crashed has none
+    verdict.counts.update(output.get("counts", {}))
+    verdict.notes.extend(output.get("notes", []))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The numbers of the run in a few lines."""
+    verdict = terminalreporter.config.stash[VERDICT]
+    if not verdict.counts and not verdict.notes:
+        return
+    terminalreporter.section("qualification")
+    for what, count in sorted(verdict.counts.items()):
+        terminalreporter.write_line(f"{count:8}  {what}")
+    for note in verdict.notes:
+        terminalreporter.write_line(note)
+
+
+@pytest.fixture(scope="session")
+def verdict(pytestconfig: pytest.Config) -> Verdict:
+    """Turns findings into red or green."""
+    return pytestconfig.stash[VERDICT]
+
+
+@pytest.fixture
+def replayed(pytestconfig: pytest.Config) -> ScheduleFile:
+    """The schedule of `--replay`."""
+    schedule = pytestconfig.stash[REPLAY]
+    assert schedule is not None
+    return schedule

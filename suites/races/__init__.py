@@ -1,0 +1,1 @@
+"""Operating-system processes racing one another, judged by what must hold whatever their timing."""

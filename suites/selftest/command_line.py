@@ -1,0 +1,15 @@
+"""Runs the suite as a user does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def run_pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """pytest in a process of its own, from the root of the checkout."""
+    command = [sys.executable, "-m", "pytest", "--color=no", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,0 +1,68 @@
+"""What a user types and reads: failures, replays, and bad input told in one line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from suites.selftest.command_line import run_pytest
+
+UNGUARDED = "--target=mutant:verify_backup_unguarded"
+
+
+def test_a_failure_says_what_shows_how_and_replays_itself() -> None:
+    failed = run_pytest(UNGUARDED, "suites/interleavings", "-k", "verify+verify")
+    assert failed.returncode == 1
+    assert "left what no order of the calls, one after another, could have left. [C1:not-serial]" in failed.stdout
+    assert re.search(r"step\s+session a\s+session b", failed.stdout)
+    path = re.findall(r"Replay just this: uv run pytest --replay=(\S+)", failed.stdout)[0]
+
+    replayed = run_pytest(f"--replay={path}")
+    assert (replayed.returncode, "1 failed" in replayed.stdout) == (1, True)
+    mended = run_pytest(f"--replay={path}", "--target=reference")
+    assert (mended.returncode, "1 passed" in mended.stdout) == (0, True)
+
+
+def write(path: Path, text: str) -> str:
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+BAD_INPUT: dict[str, tuple[Callable[[Path], str], str]] = {
+    "an unknown target": (lambda _: "--target=nonsense", "neither a known target nor a directory"),
+    "an unknown mutant": (lambda _: "--target=mutant:nonsense", "no such mutant"),
+    "no target.toml": (lambda tmp: f"--target={tmp}", "no target.toml"),
+    "SQL that does not install": (lambda tmp: f"--target={broken_target(tmp)}", "broken.sql:2"),
+    "an unusable server": (lambda tmp: f"--postgres={tmp}", "postgres"),
+    "no such schedule": (lambda tmp: f"--replay={tmp}/none.schedule", "cannot read the schedule"),
+    "not a schedule": (lambda tmp: f"--replay={write(tmp / 'x.schedule', 'what = ')}", "is not a schedule file"),
+    "a broken registry": (lambda tmp: f"--target={target_with_registry(tmp)}", "unknown key 'limits'"),
+}
+
+
+def broken_target(directory: Path) -> Path:
+    write(directory / "broken.sql", "CREATE SCHEMA pggit;\nCREATE TABLE oops (;\n")
+    write(directory / "target.toml", 'name = "broken"\nsql = ["*.sql"]\nschemas = ["pggit"]\n')
+    return directory
+
+
+def target_with_registry(directory: Path) -> Path:
+    write(directory / "a.sql", "CREATE SCHEMA pggit;")
+    write(directory / "limitations.toml", "limits = 1\n")
+    settings = 'name = "x"\nsql = ["a.sql"]\nschemas = ["pggit"]\nlimitations = "limitations.toml"\n'
+    write(directory / "target.toml", settings)
+    return directory
+
+
+@pytest.mark.parametrize("what", BAD_INPUT)
+def test_bad_input_gets_one_clear_line(what: str, tmp_path: Path) -> None:
+    argument, expected = BAD_INPUT[what]
+    run = run_pytest(argument(tmp_path), "suites/interleavings", "-k", "verify+verify", "--no-header")
+    said = run.stdout + run.stderr
+    assert run.returncode == pytest.ExitCode.USAGE_ERROR
+    assert [line for line in said.splitlines() if expected in line], said
+    assert "Traceback" not in said
+    assert "INTERNALERROR" not in said
