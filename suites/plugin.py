@@ -71,7 +71,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     verdict = config.stash[VERDICT]
     known = len(verdict.limitations)
     return [
-        f"target: {verdict.target} ({config.stash[TARGET].name}), {known} known limitations",
+        f"target: {verdict.target}, {known} known limitations",
         f"server: {verdict.server}",
     ]
 

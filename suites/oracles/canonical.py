@@ -60,6 +60,18 @@ class Canonicaliser:
         return frozenset(before - after), new
 
 
+def differences(one: Canonical, other: Canonical) -> list[str]:
+    """In what two runs differ: "the answers", and the names of tables."""
+    (told, *contents), (told_too, *contents_too) = one, other
+    tables = {
+        table
+        for mine, yours in zip(contents, contents_too, strict=True)
+        for (table, rows), (_, rows_too) in zip(mine, yours, strict=True)  # type: ignore[call-overload]
+        if rows != rows_too
+    }
+    return ["the answers"] * (told != told_too) + sorted(tables)
+
+
 @dataclass
 class _Numbering:
     """Gives generated ids of one run their numbers."""

@@ -13,7 +13,7 @@ from fixtures.engine.finding import Finding
 from fixtures.engine.history import Dump, History, Outcome, Status
 from fixtures.engine.plan import Plan
 from fixtures.engine.serial import SerialCall, SerialRunner
-from suites.oracles.canonical import Canonical, Canonicaliser
+from suites.oracles.canonical import Canonical, Canonicaliser, differences
 from suites.oracles.refusals import is_busy, is_concurrency_refusal
 
 _AUDIT = "pggit.operation_audit"
@@ -32,13 +32,19 @@ class SerialEquivalence:
         calls = [outcome for outcome in history.outcomes if _counts(outcome)]
         rewriter = self._rewriter(history)
         seen = rewriter.run([_told(o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
-        if any(seen in self._outcomes(history, order, calls) for order in serial_orders(calls)):
-            return None
+        nearest: list[str] | None = None
+        for order in serial_orders(calls):
+            for serial in self._outcomes(history, order, calls):
+                if serial == seen:
+                    return None
+                differs = differences(seen, serial)
+                nearest = differs if nearest is None or len(differs) < len(nearest) else nearest
         blamed = sorted({outcome.call.function for outcome in calls if outcome.call.function})
         return Finding(
             "C1:not-serial",
             " + ".join(blamed),
-            f"{' and '.join(blamed)} left what no order of the calls, one after another, could have left",
+            f"{' and '.join(blamed)} left what no order of the calls, one after another, could have left: "
+            f"the nearest differs in {', '.join(nearest or ['everything'])}",
             history,
         )
 

@@ -7,6 +7,7 @@ from collections import Counter
 import psycopg
 import pytest
 
+from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase
 from fixtures.workers.race import Reply, race
 from strategies.catalogues import QUEUE_JOBS, QUEUE_OF_JOBS, QUEUE_OLD_JOBS
@@ -14,9 +15,11 @@ from suites.races.tasks import claim_until_empty, clean_up
 
 
 @pytest.fixture(scope="module")
-def raced(database: TargetDatabase) -> tuple[list[list[Reply]], list[tuple[str, str, int]]]:
+def raced(
+    pytestconfig: pytest.Config, database: TargetDatabase
+) -> tuple[list[list[Reply]], list[tuple[str, str, int]]]:
     """The replies of two claimers and two cleaners, and the jobs that are left (id, status, attempts)."""
-    with database.starting(QUEUE_OF_JOBS) as connection:
+    with database.starting(QUEUE_OF_JOBS) as connection, pytestconfig.stash[SERVER_KEY].unpinned():
         replies = race(database.conninfo, [claim_until_empty, claim_until_empty, clean_up, clean_up])
         return replies, jobs(connection)
 

@@ -27,7 +27,7 @@ def verdicts(book: Textbook, *calls: Call) -> set[bool]:
 
 def orders_of(book: Textbook, plan: Plan) -> set[bool]:
     oracle = SerialEquivalence(book.serial)
-    histories = every_order(lambda choices: book.engine.run(plan, choices))
+    histories = every_order(lambda choose: book.engine.run(plan, choose))
     return {oracle.judge(history) is None for history in histories}
 
 
