@@ -1,0 +1,1 @@
+"""Any argument of the declared type is answered or refused as documented, and a refusal changes nothing."""
