@@ -12,7 +12,7 @@ from fixtures.errors import SetupError
 from fixtures.limitations.registry import load_limitations
 from fixtures.postgres.binaries import describe
 from fixtures.postgres.session import SERVER_KEY
-from fixtures.targets.plugin import TARGET
+from fixtures.targets.plugin import EXAMPLES, TARGET
 from suites.verdict import Verdict
 
 VERDICT = pytest.StashKey[Verdict]()
@@ -79,6 +79,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of xdist hands its numbers to the process that reports."""
     verdict = session.config.stash[VERDICT]
+    if examples := session.config.stash.get(EXAMPLES, 0):
+        verdict.counts["examples of calls, each from a known catalogue"] += examples
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
