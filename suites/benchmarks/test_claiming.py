@@ -116,14 +116,14 @@ def test_workers_claim_each_job_once_and_their_throughput_is_shown(
     a_second: dict[int, float] = {}
     claimed: list[object] = []
     with fresh.starting() as conn:
-        load(conn, backups(1, 100_000, "in_progress"), jobs(1, 100_000, "queued"))
+        load(conn, backups(1, 10_000, "in_progress"), jobs(1, 10_000, "queued"))
     with pytestconfig.stash[SERVER_KEY].unpinned():
         for workers in WORKERS:
             replies = race(fresh.conninfo, [claim_some] * workers)
             claimed += [row[0] for each in replies for reply in each if reply.sql == CLAIM for row in reply.rows]
             a_second[workers] = workers * CLAIMS / elapsed(replies)
     shown: list[tuple[object, ...]] = [(crew, rate, rate / a_second[1]) for crew, rate in a_second.items()]
-    show(capsys, "100,000 queued jobs, growing crew", ("workers", "claims a second", "ratio"), shown)
+    show(capsys, "10,000 queued jobs, growing crew", ("workers", "claims a second", "ratio"), shown)
     assert len(set(claimed)) == len(claimed) == CLAIMS * sum(WORKERS)
 
 

@@ -64,7 +64,7 @@ class ClientRules(Turns):
     def client_ends_backup(self, actor: int, which: int, status: str) -> None:
         """Behind the back of the job that works on it."""
         id = self.backup(which, "in_progress", "completed")
-        if id != UNKNOWN and self.state.backups[id].commit is not None:
+        if id != UNKNOWN and self.state.backups[id].is_live and self.state.backups[id].commit is not None:
             now = self.state.now
             self.update(actor, id, f"status = '{status}', completed_at = now()", status=status, completed_at=now)
 

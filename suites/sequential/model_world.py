@@ -24,9 +24,6 @@ ACTORS = ("w0", "w1", "w2")
 _RENEW_EVERY = 200
 """Examples after which the tables are truncated: deleted rows slow them down."""
 
-_MINE = "SET session_replication_role = replica"
-"""Who moves time is no client: no trigger of the target shall notice."""
-
 
 class World:
     """A database of the target with its actors. `lines` is what they did since `start`, for psql."""
@@ -40,9 +37,9 @@ class World:
         self._open = ExitStack()
         self._actors = [self._open.enter_context(connect(database.conninfo)) for _ in ACTORS]
         self._clock = self._open.enter_context(connect(database.conninfo))
-        self._clock.execute(_MINE)
         self.functions = {name: names or [] for name, names in self._clock.execute(_FUNCTIONS)}
-        self._times = self._clock.execute(_TIMES, (list(database.tables),)).fetchall()
+        self._passing = _passing(self._clock.execute(_TIMES, (list(database.tables),)).fetchall())
+        self._clock.execute(self._passing.encode())
         self._variables: dict[str, str] = {}
 
     def close(self) -> None:
@@ -107,12 +104,11 @@ class World:
 
     def pass_time(self, seconds: int) -> None:
         """Everything that is stored happened so much earlier."""
-        updates = "".join(
-            f"UPDATE {table} SET {', '.join(f'{column} = {column} - {_interval(seconds)}' for column in columns)};"
-            for table, columns in self._times
-        )
-        self.lines.append(f"{updates} -- time passes")
-        self._clock.execute(updates.encode())
+        if self._passing not in self.lines:
+            self.lines.insert(0, self._passing)
+        call = f"SELECT pg_temp.pass({_interval(seconds)});"
+        self.lines.append(f"{call} -- time passes")
+        self._clock.execute(call.encode())
 
     def read(self) -> Contents:
         """What the tables hold, as the models see it."""
@@ -226,6 +222,18 @@ _TIMES = """
     WHERE a.attrelid = ANY (%s::text[]::regclass[]) AND a.atttypid = 'timestamptz'::regtype
       AND a.attrelid <> 'pggit_errors.error_codes'::regclass AND NOT a.attisdropped
     GROUP BY 1 ORDER BY 1"""
+
+
+def _passing(columns: Iterable[tuple[str, list[str]]]) -> str:
+    """A function that moves all times. No trigger of the target shall notice: who moves time is no client."""
+    updates = " ".join(
+        f"UPDATE {table} SET {', '.join(f'{column} = {column} - passed' for column in names)};"
+        for table, names in columns
+    )
+    return (
+        "CREATE FUNCTION pg_temp.pass(passed interval) RETURNS void LANGUAGE sql SET session_replication_role = replica"
+        f" AS '{updates}';"
+    )
 
 
 def _in(column: str) -> str:

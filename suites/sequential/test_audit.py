@@ -14,7 +14,7 @@ from fixtures.targets.functions import CALLABLE
 from fixtures.targets.kinds import Value
 from fixtures.targets.perform import perform
 from strategies import catalogues as c
-from suites.sequential.asking import ask, call, guard, holding, is_busy, value
+from suites.sequential.asking import ask, call, guard, holding, is_busy, session, value
 from suites.sequential.plain_calls import plain_call
 
 BEGIN = b"BEGIN; SELECT pg_current_xact_id()"
@@ -87,7 +87,7 @@ def test_a_call_that_changes_nothing_is_audited_too(
 @pytest.mark.clause("A1")
 @pytest.mark.parametrize("name", [name for name, made in AUDITED.items() if made.function.guarded])
 def test_a_busy_answer_is_audited_as_a_failure(database: TargetDatabase, name: str) -> None:
-    with database.starting(c.BUSY_DAY) as conn, holding(database, guard(name)):
+    with database.starting(c.BUSY_DAY), holding(database, guard(name)), session(database) as conn:
         assert is_busy(perform(conn, replace(AUDITED[name], in_block=True)), name)
         (row,) = audit(conn)
     assert (row.operation_name, row.operation_type, row.success) == (name, type_of(AUDITED[name]), False)

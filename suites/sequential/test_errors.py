@@ -84,7 +84,8 @@ def test_a_refusal_names_the_culprit_and_its_value_has_a_hint_and_carries_its_co
 def test_a_refusal_for_a_held_row_is_told_like_any_other(database: TargetDatabase) -> None:
     made = call("reset_job", p_job_id=c.JOB_FAILED)
     refusal = Refusal("L3", "55P03", ("job", "Job"), c.JOB_FAILED)
-    with database.starting(CATALOGUE) as conn, holding(database, row("backup_jobs", "job_id", c.JOB_FAILED)):
+    held = row("backup_jobs", "job_id", c.JOB_FAILED)
+    with database.starting(CATALOGUE), holding(database, held), session(database) as conn:
         assert judge_reply(made, (refusal,), perform(conn, made)) == []
 
 

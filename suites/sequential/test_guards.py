@@ -116,7 +116,7 @@ def test_a_held_row_is_refused_at_once_and_taken_when_it_is_free(
 )  # fmt: skip
 def test_an_unknown_id_is_never_told_as_held(database: TargetDatabase, name: str, parameters: dict[str, str]) -> None:
     everything = "".join(f"SELECT FROM {table} FOR UPDATE;" for table in database.tables)
-    with database.starting(CATALOGUE) as conn, holding(database, everything):
+    with database.starting(CATALOGUE), holding(database, everything), session(database) as conn:
         assert ask(conn, name, **parameters).sqlstate == "02000"
 
 
@@ -193,11 +193,11 @@ def test_the_guard_is_gone_as_soon_as_the_transaction_has_ended(
     database: TargetDatabase, real_run: FunctionCall, end: Callable[[psycopg.Connection], None]
 ) -> None:
     name = real_run.function.name
-    with database.starting(CATALOGUE) as conn, session(database) as holder:
+    with database.starting(CATALOGUE), session(database) as holder, session(database) as contender:
         run(holder, real_run)
-        assert is_busy(perform(conn, real_run), name)
+        assert is_busy(perform(contender, real_run), name)
         end(holder)
-        assert not is_busy(perform(conn, real_run), name)
+        assert not is_busy(perform(contender, real_run), name)
 
 
 @pytest.mark.clause("L5")
@@ -207,12 +207,12 @@ def test_the_guard_goes_with_its_session(
     database: TargetDatabase, real_run: FunctionCall, end: Callable[[psycopg.Connection], None]
 ) -> None:
     name = real_run.function.name
-    with database.starting(CATALOGUE) as conn, session(database) as holder, session(database) as next_one:
+    with database.starting(CATALOGUE), session(database) as holder, session(database) as contender:
         run(holder, real_run)
-        assert is_busy(perform(conn, real_run), name)
+        assert is_busy(perform(contender, real_run), name)
         end(holder)
-        next_one.execute(f"BEGIN; {guard(name)}".encode())  # waits until the other session's process has ended
-        assert not is_busy(perform(next_one, FunctionCall(real_run.function, real_run.arguments)), name)
+        contender.execute(f"BEGIN; {guard(name)}".encode())  # waits until the other session's process has ended
+        assert not is_busy(perform(contender, FunctionCall(real_run.function, real_run.arguments)), name)
 
 
 def _but_audit(dump: dict[str, list[dict[str, str | None]]]) -> dict[str, list[dict[str, str | None]]]:

@@ -7,7 +7,7 @@ from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.kinds import Json
 from strategies import catalogues as c
-from suites.sequential.asking import ask, guard, holding, value
+from suites.sequential.asking import ask, guard, holding, session, value
 from suites.sequential.plain_calls import CATALOGUE, plain_call
 from suites.sequential.refusing import BACKUP, JOB, NOBODY, Arguments, refused
 
@@ -50,7 +50,7 @@ def _takes(database: TargetDatabase, name: str, parameter: str) -> bool:
 @pytest.mark.clause("V0")
 @pytest.mark.parametrize("name", ["cleanup_old_jobs", "cancel_stuck_jobs", "cleanup_expired_backups"])
 def test_a_missing_transaction_is_told_before_a_taken_guard(database: TargetDatabase, name: str) -> None:
-    with database.starting(CATALOGUE) as conn, holding(database, guard(name)):
+    with database.starting(CATALOGUE), holding(database, guard(name)), session(database) as conn:
         reply = ask(conn, name, p_dry_run=False)
     assert (reply.sqlstate, reply.notices) == ("25P01", ())
 
@@ -65,7 +65,7 @@ def test_a_missing_transaction_is_told_before_a_taken_guard(database: TargetData
 )
 def test_existence_is_told_before_locks(database: TargetDatabase, name: str, arguments: Arguments) -> None:
     every_row = "".join(f"SELECT FROM {table} FOR UPDATE;" for table in database.tables)
-    with database.starting(CATALOGUE) as conn, holding(database, every_row):
+    with database.starting(CATALOGUE), holding(database, every_row), session(database) as conn:
         assert ask(conn, name, **arguments).sqlstate == "02000"
 
 
