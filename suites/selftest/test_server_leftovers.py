@@ -24,6 +24,8 @@ RUN = """
 import os, signal, sys
 from fixtures.postgres.binaries import find_binaries
 from fixtures.postgres.server import running_server
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may have both ignored: nohup, cron
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with running_server(find_binaries(sys.argv[1])) as server:
     {meanwhile}
     print(server.pid, server.directory, flush=True)
