@@ -15,7 +15,7 @@ from fixtures.errors import SetupError
 from fixtures.postgres.databases import connect, create_database, drop_database
 from fixtures.postgres.server import Server
 from fixtures.targets.clauses import clauses
-from fixtures.targets.database import Template
+from fixtures.targets.database import TargetDatabase, Template
 from fixtures.targets.directory import load_directory
 from fixtures.targets.install import install
 from fixtures.targets.mutants import Mutant, load_mutants, mutate
@@ -221,6 +221,22 @@ def test_a_block_that_ends_in_an_open_or_failed_transaction_does_not_reach_the_n
             assert conn.info.transaction_status == TransactionStatus.IDLE
         with database.starting("INSERT INTO s.t VALUES (7);") as conn:
             assert database.dump(conn) == {"s.t": [{"a": "7"}]}
+    template.drop()
+
+
+def interrupted_query(database: TargetDatabase) -> None:
+    with database.starting() as conn:
+        conn.pgconn.send_query(b"SELECT 1")
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_in_the_middle_of_a_statement_stays_an_interrupt(server: Server, tmp_path: Path) -> None:
+    template = Template(server, load_directory(directory(tmp_path)))
+    with template.copy() as database:
+        with pytest.raises(KeyboardInterrupt):
+            interrupted_query(database)
+        with database.starting() as conn:
+            assert database.dump(conn) == {"s.t": []}
     template.drop()
 
 

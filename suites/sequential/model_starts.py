@@ -1,6 +1,7 @@
 """The rows from which the models' examples start; both sides put them in. Time zero is now.
 
 An example starts with any of the groups: rows that belong together, in the order in which they can be put in.
+No two backups ended at the same time, for which of those is the latest is not documented.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ SHELF: tuple[tuple[Row, ...], ...] = (
         Backup(uuid(48), status="completed", completed_at=-70 * DAY),
         Backup(uuid(49), "incremental", status="failed", completed_at=-60 * DAY, error="3"),
         Link(uuid(49), uuid(48), "base"),
-        Backup(uuid(50), "incremental", status="completed", completed_at=-2 * DAY),
+        Backup(uuid(50), "incremental", status="completed", completed_at=-4 * DAY),
         Link(uuid(50), uuid(49), "incremental_chain"),
     ),
     (

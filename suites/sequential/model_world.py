@@ -100,14 +100,14 @@ class World:
         for id, name in self._variables.items():
             sql = sql.replace(f"'{id}'", f":'{name}'")
             sql = re.sub(rf"'([^']*){id}([^']*)'", rf"('\1' || :'{name}' || '\2')::jsonb", sql)
-        self.lines.append(f"{sql} -- {ACTORS[actor]}")
+        self.lines.append(f"/* {ACTORS[actor]} */ {sql}")
 
     def pass_time(self, seconds: int) -> None:
         """Everything that is stored happened so much earlier."""
         if self._passing not in self.lines:
             self.lines.insert(0, self._passing)
         call = f"SELECT pg_temp.pass({_interval(seconds)});"
-        self.lines.append(f"{call} -- time passes")
+        self.lines.append(call)
         self._clock.execute(call.encode())
 
     def read(self) -> Contents:
@@ -227,8 +227,7 @@ _TIMES = """
 def _passing(columns: Iterable[tuple[str, list[str]]]) -> str:
     """A function that moves all times. No trigger of the target shall notice: who moves time is no client."""
     updates = " ".join(
-        f"UPDATE {table} SET {', '.join(f'{column} = {column} - passed' for column in names)};"
-        for table, names in columns
+        f"UPDATE {table} SET {', '.join(f'{name} = {name} - passed' for name in names)};" for table, names in columns
     )
     return (
         "CREATE FUNCTION pg_temp.pass(passed interval) RETURNS void LANGUAGE sql SET session_replication_role = replica"

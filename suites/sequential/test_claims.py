@@ -11,6 +11,7 @@ from suites.sequential.catalogue import a_backup, a_job, a_pair, ago, ahead, bac
 
 COMPLETE_FENCED = pytest.mark.needs("pggit.complete_backup_job.p_worker_id")
 FAIL_FENCED = pytest.mark.needs("pggit.fail_backup_job.p_worker_id")
+_MANY = 50
 
 
 def claimed(conn: psycopg.Connection, worker: str = "w1") -> list[int]:
@@ -21,9 +22,11 @@ def claimed(conn: psycopg.Connection, worker: str = "w1") -> list[int]:
 def all_claimed(conn: psycopg.Connection) -> list[int]:
     """The numbers of the jobs that workers get one after another until there are none."""
     found: list[int] = []
-    while one := claimed(conn):
+    for _ in range(_MANY):
+        if not (one := claimed(conn)):
+            return found
         found += one
-    return found
+    pytest.fail(f"still jobs after {_MANY} claims: {found}")
 
 
 @pytest.mark.clause("J2")
