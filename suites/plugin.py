@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from suites.verdict import Verdict
 
 VERDICT = pytest.StashKey[Verdict]()
 REPLAY = pytest.StashKey[ScheduleFile | None]()
+_WITNESSES = Path(__file__).parent / "known_limitations" / "test_witnesses.py"
 _REPLAY_TEST = Path(__file__).parent / "interleavings" / "test_replay.py"
 
 
@@ -58,12 +60,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     server = describe(config.stash[SERVER_KEY].binaries)
     spec = str(config.option.target)
-    config.stash[VERDICT] = Verdict(spec, server, config.rootpath, limitations)
+    config.stash[VERDICT] = verdict = Verdict(spec, server, config.rootpath, limitations)
+    due = [one.id for one in limitations if one.review_by < datetime.date.today()]
+    if due and not hasattr(config, "workerinput"):
+        verdict.notes.append(f"limitations to look at again, their review_by has passed: {', '.join(due)}")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """The replay test is for `--replay` alone."""
-    return True if collection_path == _REPLAY_TEST and config.stash[REPLAY] is None else None
+    """The replay test is for `--replay` alone, that of the witnesses for targets that have any."""
+    idle = {_REPLAY_TEST: config.stash[REPLAY] is None, _WITNESSES: not config.stash[VERDICT].limitations}
+    return True if idle.get(collection_path) else None
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import pytest
+
 from fixtures.engine.explorer import every_order, every_trace
 from fixtures.engine.finding import Finding
 from fixtures.engine.plan import Plan
-from fixtures.engine.scheduler import Engine
+from fixtures.engine.scheduler import Engine, EngineError
 from suites.oracles.judge import Judge
 
 _MOST_PREEMPTIONS = 3
@@ -49,10 +51,13 @@ def _length(finding: Finding) -> tuple[int, int, tuple[int, ...]]:
 
 
 def search(engine: Engine, judge: Judge, plan: Plan) -> Searched:
-    """Every order of `plan` that could come to something else, once each."""
+    """Every order of `plan` that could come to something else, once each. A plan that cannot be run fails the test."""
     searched = Searched(plan)
-    for history in every_trace(lambda choose: engine.run(plan, choose)):
-        searched.note(judge.findings(history))
+    try:
+        for history in every_trace(lambda choose: engine.run(plan, choose)):
+            searched.note(judge.findings(history))
+    except EngineError as error:
+        pytest.fail(f"{plan.title or 'the plan'} cannot be run: {error}", pytrace=False)
     _shorten(engine, judge, searched)
     judge.serial.forget()
     return searched

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fixtures.engine.schedule_file import ScheduleFile
-from fixtures.engine.scheduler import Engine
+from fixtures.engine.scheduler import Engine, EngineError
 from suites.interleavings.replaying import replay
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
@@ -12,7 +14,10 @@ from suites.verdict import Verdict
 def test_the_schedule_does_not_show_its_finding(
     replayed: ScheduleFile, engine: Engine, judge: Judge, verdict: Verdict
 ) -> None:
-    result = replay(engine, judge, replayed)
+    try:
+        result = replay(engine, judge, replayed)
+    except EngineError as error:
+        pytest.exit(f"the schedule cannot be run on target {verdict.target}: {error}", returncode=125)
     if result.diverged:
         verdict.notes.append(f"the schedule could not be followed to its end: {result.diverged}")
-    verdict.fail([*filter(None, [result.same]), *result.other], f"replayed: {replayed.says}")
+    verdict.fail([*filter(None, [result.same]), *result.other], "as the schedule says")

@@ -20,7 +20,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     known = metafunc.config.stash[VERDICT].limitations
     metafunc.parametrize(
         "limitation",
-        [pytest.param(one, id=one.id, marks=[holds, pytest.mark.clause(one.clause)]) for one in known],
+        [pytest.param(one, id=one.id, marks=holds) for one in known],
     )
 
 
@@ -29,4 +29,9 @@ def test_a_known_limitation_no_longer_holds(limitation: Limitation, engine: Engi
     assert not result.other, f"{limitation.id} fails differently: {[finding.sentence for finding in result.other]}"
     if result.same:
         raise LimitationHolds(limitation.reason)
-    assert not result.diverged, f"{limitation.id}: the witness could not be followed: {result.diverged}"
+    if result.diverged:
+        pytest.fail(
+            f"{limitation.id} does not show itself, and its schedule is no longer possible ({result.diverged}): "
+            "probably mended; search again, then delete the entry or give it another witness",
+            pytrace=False,
+        )

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History, Outcome, Status
+from fixtures.targets.functions import CALLABLE
 
 BUSY = "PGGIT_CONCURRENT"
 _CONCURRENCY = {"55P03", "40001", "40P01"}
 _REFUSALS = {"02000", "22003", "22004", "22023", "23503", "23505", "25P01", "25006", "57014"}
+_CONTRACTED = {function.qualified for function in CALLABLE}
 
 
 def is_busy(outcome: Outcome) -> bool:
@@ -42,7 +44,8 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
     if refused and not outcome.others and not outcome.blockers:
         what = code or "busy"
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
-    if outcome.status == Status.REFUSED and code not in _CONCURRENCY | _REFUSALS:
+    ours = function in _CONTRACTED  # what functions of others raise is their own business
+    if ours and outcome.status == Status.REFUSED and code not in _CONCURRENCY | _REFUSALS:
         said = f"{function} let {code} through: {outcome.message}"
         return Finding(f"E3:raw-{code}", function, said, history)
     return None

@@ -58,7 +58,8 @@ def test_a_limitation_that_shows_something_else_is_red(copy: Path) -> None:
     [
         ("review_by = 2027-11-01", "", "`review_by` must be a date"),
         ("reason =", "because =", "unknown key 'because'"),
-        ('finding = "T2:block-not-seen"', 'finding = "C3:deadlock"', "its witness shows 'T2:block-not-seen'"),
+        ('finding = "T2:block-not-seen"', 'finding = "C3:deadlock"', "its witness says finding = 'T2:block-not-seen'"),
+        ("pggit.cleanup_old_jobs", "pggit.clean", "its witness says function = 'pggit.cleanup_old_jobs'"),
         (WITNESS, "witnesses/none.schedule", "cannot read the schedule"),
         ('id = "T2', "id = T2", "cannot be read"),
         ('clause = "T2"', 'clause = "T99"', "T99"),
