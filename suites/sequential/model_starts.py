@@ -58,7 +58,11 @@ SHELF: tuple[tuple[Row, ...], ...] = (
         Link(uuid(35), uuid(34), "differential_base"),
     ),
     (Backup(uuid(36), tool="pgbackrest", status="completed", completed_at=-45 * DAY, stanza="a"),),
-    (Backup(uuid(37), status="completed", completed_at=-DAY),),
+    (
+        Backup(uuid(37), status="completed", completed_at=-DAY),
+        Verification(uuid(237), uuid(37), "checksum", "failed", -HOUR // 2, -HOUR // 2),
+        Verification(uuid(238), uuid(37), "restore_test", "in_progress", -20 * HOUR, -20 * HOUR),
+    ),
     (Backup(uuid(38), status="completed", completed_at=-2 * DAY, expires_at=-HOUR),),
     (Backup(uuid(39), status="completed", completed_at=-90 * DAY, expires_at=DAY),),
     (Backup(uuid(40), "snapshot", status="completed", completed_at=-90 * DAY),),
@@ -68,6 +72,7 @@ SHELF: tuple[tuple[Row, ...], ...] = (
         Backup(uuid(43), status="expired", completed_at=-92 * DAY, expires_at=-DAY),
         Backup(uuid(44), "incremental", status="completed", completed_at=-3 * DAY),
         Link(uuid(44), uuid(43), "base"),
+        Verification(uuid(244), uuid(44), "checksum", "queued", -30 * HOUR, -30 * HOUR),
     ),
     (
         Backup(uuid(45), status="expired", completed_at=-93 * DAY),
@@ -84,5 +89,6 @@ SHELF: tuple[tuple[Row, ...], ...] = (
     (
         Backup(uuid(47), tool="pgbackrest", status="completed", completed_at=-HOUR, server="s"),
         Verification(uuid(247), uuid(47), "checksum", "completed", -HOUR // 2, -HOUR // 2),
+        Verification(uuid(248), uuid(47), "restore_test", "completed", -90 * MINUTE, -90 * MINUTE),
     ),
 )

@@ -49,13 +49,15 @@ class Turns(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def start(self, data: st.DataObject) -> None:
-        """Each example starts from a known catalogue."""
+        """Each example starts from a known catalogue; in maintenance, its queued jobs are those of clients (J7)."""
+        self.world.start(a_branch("side", SIDE))
+        self.began = self.world.clock()
+        if "set_maintenance_mode" in self.world.functions and data.draw(st.sampled_from([False] * 5 + [True])):
+            self.call("set_maintenance_mode", 0, "alone", p_enabled=True)
         chosen = data.draw(st.tuples(*[st.sampled_from([False, True, True])] * len(self.groups)))
         rows = [row for group in compress(self.groups, chosen) for row in group]
-        self.world.start(a_branch("side", SIDE) + inserted(rows, self.state.now))
-        self.began = self.world.clock()
-        self.state = self.state.with_rows(*rows)
-        self.judge([])
+        if rows:
+            self.write(0, inserted(rows, 0), self.state.with_rows(*rows))
 
     @precondition(lambda self: self.state.backups or self.state.jobs)
     @rule(seconds=st.sampled_from([60, 600, 3600, 7200, 86_400, 8 * 86_400, 40 * 86_400]))

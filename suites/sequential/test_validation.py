@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from fixtures.targets.calls import FunctionCall, Reply
@@ -200,3 +201,10 @@ def test_a_value_outside_its_set_is_refused(
 ) -> None:
     words = "Invalid recovery mode" if parameter == "p_recovery_mode" else parameter
     refused(database, name, arguments | {parameter: outside}, "22023", words, outside)
+
+
+@pytest.mark.clause("V0")
+def test_an_unknown_commit_is_told_before_an_unknown_branch(database: TargetDatabase) -> None:
+    asked = "SELECT pggit.register_backup('b', 'full', 'pg_dump', '/b', 'no-commit', 'no-branch')"
+    with database.starting() as conn, pytest.raises(psycopg.errors.NoData, match='Commit "no-commit" not found'):
+        conn.execute(asked.encode())
