@@ -153,10 +153,6 @@ class Catalogue:
                     links.setdefault(row.id, row)
         return replace(self, backups=backups, jobs=jobs, verifications=verifications, links=links)
 
-    def ids(self) -> set[str]:
-        """The ids of all rows that have one."""
-        return {*self.backups, *self.jobs, *self.verifications}
-
     def later(self, milliseconds: int) -> Catalogue:
         """The same after some time."""
         return replace(self, now=self.now + milliseconds)

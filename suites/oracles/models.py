@@ -48,7 +48,10 @@ def read_answer(call: FunctionCall, reply: Reply) -> Answer:
     """What the SQL answered in the models' words."""
     if reply.sqlstate is not None:
         return Refused(reply.sqlstate)
-    return _READERS.get(call.function.name, _one)(call, reply.rows)
+    try:
+        return _READERS.get(call.function.name, _one)(call, reply.rows)
+    except (KeyError, TypeError, ValueError):
+        return f"something unheard of: {reply.rows}"
 
 
 def answer_kind(call: FunctionCall, reply: Reply) -> str:

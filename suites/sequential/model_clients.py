@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from strategies.catalogues import uuid
 from suites.oracles.model_state import DAY, HOUR, MINUTE, Backup, Catalogue, Job, Link
+from suites.sequential.model_starts import uuid
 from suites.sequential.model_turns import ACTOR, SIDE, UNKNOWN, WHICH, Turns
 from suites.sequential.model_world import inserted
 

@@ -6,8 +6,14 @@ No two backups ended at the same time, for which of those is the latest is not d
 
 from __future__ import annotations
 
-from strategies.catalogues import uuid
+from strategies.catalogues import uuid as plain_uuid
 from suites.oracles.model_state import DAY, HOUR, MINUTE, Backup, Job, Link, Row, Verification
+
+
+def uuid(number: int) -> str:
+    """A fixed id with letters, which can be written in capitals."""
+    return plain_uuid(number).replace("-8000-", "-8abc-")
+
 
 QUEUE: tuple[tuple[Row, ...], ...] = (
     (Backup(uuid(1)), Job(uuid(101), uuid(1), created_at=-HOUR)),

@@ -37,9 +37,13 @@ WHICH = st.sampled_from(range(_NO_ROW + 1))
 
 
 class Turns(RuleBasedStateMachine):
-    """What all rules share. `state` is what the models hold; `groups` are the rows from which examples start."""
+    """What all rules share. `state` is what the models hold; `groups` are the rows from which examples start.
+
+    `reaches`: functions and answers that a run must meet.
+    """
 
     groups = QUEUE + SHELF
+    reaches: frozenset[tuple[str, str]] = frozenset()
 
     def __init__(self, world: World) -> None:
         super().__init__()
@@ -85,8 +89,9 @@ class Turns(RuleBasedStateMachine):
         self.state, complaints = follow(before, call, reply)
         self.world.answered[name, answer_kind(call, reply)] += 1
         if how != "undone":
-            for new in self.state.ids() - before.ids():
-                self.world.learn(new, call.function.name.split("_")[0])
+            for kind in ("backup", "job", "verification"):
+                for new in getattr(self.state, f"{kind}s").keys() - getattr(before, f"{kind}s").keys():
+                    self.world.learn(new, kind)
         return complaints
 
     def write(self, actor: int, sql: str, state: Catalogue) -> None:
@@ -104,7 +109,7 @@ class Turns(RuleBasedStateMachine):
             return
         if self.world.clock() - self.began > DRIFT:
             reject()  # the machine stood still, while the models' clock did not: no verdict
-        wrong, lines = "\n".join(complaints), "\n".join(self.world.lines)
+        wrong, lines = self.world.named("\n".join(complaints)), "\n".join(self.world.lines)
         pytest.fail(f"the SQL and the models disagree:\n{wrong}\nafter, in psql:\n{lines}", pytrace=False)
 
     def pick(self, rows: Mapping[str, Any], which: int, fits: Callable[[Any], bool]) -> str:

@@ -38,7 +38,8 @@ class World:
         self._actors = [self._open.enter_context(connect(database.conninfo)) for _ in ACTORS]
         self._clock = self._open.enter_context(connect(database.conninfo))
         self.functions = {name: names or [] for name, names in self._clock.execute(_FUNCTIONS)}
-        self._passing = _passing(self._clock.execute(_TIMES, (list(database.tables),)).fetchall())
+        times = self._clock.execute(_TIMES, (list(database.tables),)).fetchall()
+        self._passing = _passing(times, self._may_silence_triggers())
         self._clock.execute(self._passing.encode())
         self._variables: dict[str, str] = {}
 
@@ -53,10 +54,6 @@ class World:
         self._clock.execute((reset + catalogue).encode())
         self._variables.clear()
         self.lines[:] = [line for line in catalogue.splitlines() if line]
-
-    def connection(self, actor: int) -> psycopg.Connection:
-        """The connection of an actor."""
-        return self._actors[actor]
 
     def perform(self, actor: int, call: FunctionCall, ending: str = "COMMIT") -> Reply:
         """Make the call; a `ROLLBACK` undoes it, and with no ending it is part of a block that is open."""
@@ -100,7 +97,14 @@ class World:
         for id, name in self._variables.items():
             sql = sql.replace(f"'{id}'", f":'{name}'")
             sql = re.sub(rf"'([^']*){id}([^']*)'", rf"('\1' || :'{name}' || '\2')::jsonb", sql)
+            sql = re.sub(rf"'([^']*){id.upper()}([^']*)'", rf"('\1' || upper(:'{name}') || '\2')::jsonb", sql)
         self.lines.append(f"/* {ACTORS[actor]} */ {sql}")
+
+    def named(self, text: str) -> str:
+        """`text` with the names of the psql variables instead of the ids that the SQL chose."""
+        for id, name in self._variables.items():
+            text = text.replace(id, name)
+        return text
 
     def pass_time(self, seconds: int) -> None:
         """Everything that is stored happened so much earlier."""
@@ -116,6 +120,10 @@ class World:
         assert row is not None
         contents: dict[str, dict[str, dict[str, Any]]] = row[0]
         return {table: rows or {} for table, rows in contents.items()}
+
+    def _may_silence_triggers(self) -> bool:
+        row = self._clock.execute("SELECT has_parameter_privilege('session_replication_role', 'SET')").fetchone()
+        return row is not None and bool(row[0])
 
     def clock(self) -> int:
         """The server's clock in milliseconds."""
@@ -224,15 +232,13 @@ _TIMES = """
     GROUP BY 1 ORDER BY 1"""
 
 
-def _passing(columns: Iterable[tuple[str, list[str]]]) -> str:
+def _passing(columns: Iterable[tuple[str, list[str]]], silent: bool) -> str:
     """A function that moves all times. No trigger of the target shall notice: who moves time is no client."""
     updates = " ".join(
         f"UPDATE {table} SET {', '.join(f'{name} = {name} - passed' for name in names)};" for table, names in columns
     )
-    return (
-        "CREATE FUNCTION pg_temp.pass(passed interval) RETURNS void LANGUAGE sql SET session_replication_role = replica"
-        f" AS '{updates}';"
-    )
+    setting = " SET session_replication_role = replica" if silent else ""
+    return f"CREATE FUNCTION pg_temp.pass(passed interval) RETURNS void LANGUAGE sql{setting} AS '{updates}';"
 
 
 def _in(column: str) -> str:
