@@ -80,17 +80,17 @@ class ClientRules(Turns):
     def client_deletes(self, actor: int, what: str, which: int) -> None:
         """Rows that clients may delete; a job, a backup with all that is its, its links, the audit (A4)."""
         state, backup, job = self.state, self.backup(which), self.job(which)
-        bases = {link.base for link in state.links.values()}
         if what == "audit":
             self.write(actor, "DELETE FROM pggit.operation_audit;", replace(state, audit=()))
-        elif what == "job":
+        elif what == "job" and job != UNKNOWN:
             left = {id: row for id, row in state.jobs.items() if id != job}
             self.write(actor, f"DELETE FROM pggit.backup_jobs WHERE job_id = '{job}';", replace(state, jobs=left))
-        elif what == "links":
+        elif what == "links" and backup != UNKNOWN:
             links = {id: row for id, row in state.links.items() if row.backup != backup}
             sql = f"DELETE FROM pggit.backup_dependencies WHERE backup_id = '{backup}';"
             self.write(actor, sql, replace(state, links=links))
-        elif backup not in bases:  # a foreign key keeps what is linked as a base
+        elif what == "backup" and backup not in {UNKNOWN, *(link.base for link in state.links.values())}:
+            # a foreign key keeps what is linked as a base
             self.write(actor, f"DELETE FROM pggit.backups WHERE backup_id = '{backup}';", _without(state, backup))
 
 

@@ -98,7 +98,7 @@ class World:
             sql = sql.replace(f"'{id}'", f":'{name}'")
             sql = re.sub(rf"'([^']*){id}([^']*)'", rf"('\1' || :'{name}' || '\2')::jsonb", sql)
             sql = re.sub(rf"'([^']*){id.upper()}([^']*)'", rf"('\1' || upper(:'{name}') || '\2')::jsonb", sql)
-        self.lines.append(f"/* {ACTORS[actor]} */ {sql}")
+        self.lines.append(f"/* {ACTORS[actor]} */ {sql.strip()}")
 
     def named(self, text: str) -> str:
         """`text` with the names of the psql variables instead of the ids that the SQL chose."""
