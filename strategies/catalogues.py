@@ -83,6 +83,7 @@ QUEUE_OF_JOBS = "".join(
 EXPIRED, STUCK = uuid(8), uuid(9)
 JOB_STUCK = uuid(107)
 VERIFICATION = uuid(201)
+OPEN_AUDIT = 900_001
 
 BUSY_DAY = "".join(
     [
@@ -96,3 +97,26 @@ BUSY_DAY = "".join(
     ]
 )
 """The working day, and work for those who clean up: an expired backup, a stuck job, an open verification."""
+
+DAY = BUSY_DAY + (
+    "INSERT INTO pggit.operation_audit (audit_id, operation_name, operation_type)"
+    f" VALUES ({OPEN_AUDIT}, 'by hand', 'write');\n"
+)
+"""The busy day, and an operation that is being audited by hand."""
+
+NIGHT = "".join(
+    [
+        DAY,
+        f"UPDATE pggit.backup_jobs SET status = 'running', attempts = 1, started_at = now() - interval '2 days',"
+        f""" metadata = '{{"worker_id": "w0"}}' WHERE job_id = '{JOB_QUEUED}';\n""",
+        f"UPDATE pggit.backup_jobs SET status = 'failed', attempts = 1, next_retry_at = now() - interval '1 hour'"
+        f" WHERE job_id = '{JOB_LAST_TRY}';\n",
+        f"UPDATE pggit.backups SET status = 'completed', completed_at = now() WHERE backup_id = '{FRESH}';\n",
+        f"UPDATE pggit.backups SET status = 'expired', expires_at = now() - interval '1 day'"
+        f" WHERE backup_id IN ('{FULL_NEW}', '{INCREMENTAL_OLD}');\n",
+        f"INSERT INTO pggit.backup_verifications (verification_id, backup_id, verification_type, status, verified_at)"
+        f" VALUES ('{uuid(202)}', '{FULL_OLD}', 'checksum', 'in_progress', now() - interval '2 days');\n",
+    ]
+)
+"""The same backups and jobs in other states: a worker is lost, a retry is due, a chain has expired, the newest full
+backup is the one that is too old."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from fixtures.limitations.registry import load_limitations
 from fixtures.postgres.binaries import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.plugin import EXAMPLES, TARGET
+from suites import matrix
+from suites.matrix import Cell
 from suites.verdict import Verdict
 
 VERDICT = pytest.StashKey[Verdict]()
@@ -90,6 +93,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
+        output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -99,18 +103,19 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})  # a worker that crashed has none
     verdict.counts.update(output.get("counts", {}))
     verdict.notes.extend(output.get("notes", []))
+    verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The numbers of the run in a few lines."""
     verdict = terminalreporter.config.stash[VERDICT]
-    if not verdict.counts and not verdict.notes:
+    if not (verdict.counts or verdict.notes or verdict.cells):
         return
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
-    for note in verdict.notes:
-        terminalreporter.write_line(note)
+    for line in [*(matrix.told(verdict.cells) if verdict.cells else ()), *verdict.notes]:
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")

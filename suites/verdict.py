@@ -12,6 +12,7 @@ import pytest
 from fixtures.engine.finding import Finding
 from fixtures.limitations.registry import Limitation
 from fixtures.reporting.failure import describe, write_schedule
+from suites.matrix import Cell
 
 _SHOWN = 3
 
@@ -19,7 +20,7 @@ _SHOWN = 3
 @dataclass
 class Verdict:
     """What a run says in the end. `root` is where reports are written; `counts` and `notes` are for
-    the closing summary."""
+    the closing summary, `cells` are the race matrix."""
 
     target: str
     server: str
@@ -27,6 +28,7 @@ class Verdict:
     limitations: tuple[Limitation, ...]
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    cells: dict[str, Cell] = field(default_factory=dict)
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""

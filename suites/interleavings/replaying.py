@@ -9,24 +9,36 @@ from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import ByName, Engine
 from suites.oracles.judge import Judge
 
+_TRIES = 20
+"""How often a schedule is tried in which the server chooses who of several waiting sessions goes on."""
+
 
 @dataclass(frozen=True)
 class Replayed:
-    """`same` is the finding that the schedule was written for, if it came; `other` are different ones."""
+    """`same` is the finding that the schedule was written for, if it came; `other` are different ones.
+
+    `diverged`: where the order could no longer be followed. `unreached`: that the server never chose as it did then,
+    which is neither yes nor no.
+    """
 
     same: Finding | None
     other: tuple[Finding, ...]
     diverged: str
+    unreached: str
 
 
 def replay(engine: Engine, judge: Judge, schedule: ScheduleFile) -> Replayed:
     """One run in the schedule's order. Where the target has changed so that the order cannot be followed to its
     end, `diverged` says at which step; the run goes on all the same."""
-    order = ByName(schedule.order)
-    history = engine.run(schedule.plan, order)
+    for _ in range(_TRIES):
+        order = ByName(schedule.steps)
+        history = engine.run(schedule.plan, order)
+        if not history.diverged:
+            break
     findings = judge.findings(history)
     judge.serial.forget()
     wanted = (schedule.finding, schedule.function)
     same = [finding for finding in findings if (finding.code, finding.function) == wanted]
     other = tuple(finding for finding in findings if (finding.code, finding.function) != wanted)
-    return Replayed(same[0] if same else None, other, order.diverged)
+    unreached = f"order not reached in {_TRIES} tries: {history.diverged}" if history.diverged else ""
+    return Replayed(same[0] if same else None, other, order.diverged, unreached)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 import pytest
 
+from fixtures.engine.counting import orders_represented
 from fixtures.engine.explorer import every_order, every_trace
 from fixtures.engine.finding import Finding
+from fixtures.engine.history import History
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine, EngineError
+from suites.matrix import EQUIVALENT, FINDING, PARTLY, REFUSED, Cell
 from suites.oracles.judge import Judge
+from suites.oracles.refusals import refused
 
 _MOST_PREEMPTIONS = 3
 _Key = tuple[str, str]
@@ -18,19 +23,36 @@ _Key = tuple[str, str]
 
 @dataclass
 class Searched:
-    """What a search came to: orders run, how many had a finding, the shortest by (code, function)."""
+    """What a search came to: orders run, how many feasible ones they stand for, how many were not reached, how many
+    had a finding, refusals by kind, distinct outcomes, and the shortest finding by (code, function)."""
 
     plan: Plan
     orders: int = 0
+    feasible: int = 0
+    unreached: int = 0
     bad: int = 0
+    outcomes: int = 0
+    refusals: Counter[str] = field(default_factory=Counter)
     shortest: dict[_Key, Finding] = field(default_factory=dict)
 
-    def note(self, findings: list[Finding]) -> None:
+    def note(self, history: History, findings: list[Finding]) -> None:
         """Counts one order with its findings."""
+        if history.diverged:
+            self.unreached += 1
+            return
         self.orders += 1
+        self.feasible += orders_represented(history)
         self.bad += bool(findings)
+        self.refusals.update(filter(None, map(refused, history.outcomes)))
         for finding in findings:
             self.keep(finding)
+
+    @property
+    def cell(self) -> Cell:
+        """What the race matrix keeps of it."""
+        answer = FINDING if self.bad else PARTLY if self.unreached else REFUSED if self.refusals else EQUIVALENT
+        refusals = dict(sorted(self.refusals.items()))
+        return Cell(answer, self.feasible, self.orders, self.outcomes, self.unreached, refusals)
 
     def keep(self, finding: Finding) -> None:
         """Remembers `finding` if no shorter one of its kind is known."""
@@ -41,7 +63,7 @@ class Searched:
     def __str__(self) -> str:
         return (
             f"{self.bad} of {self.orders} orders of {self.plan.title or 'the plan'} show something wrong "
-            "(orders that differ only by steps that can change places are run once)"
+            f"(they stand for {self.feasible}: orders that differ only by steps that can change places are run once)"
         )
 
 
@@ -54,13 +76,21 @@ def search(engine: Engine, judge: Judge, plan: Plan) -> Searched:
     """Every order of `plan` that could come to something else, once each. A plan that cannot be run fails the test."""
     searched = Searched(plan)
     try:
+        _check_footprints(engine.run(plan, check_locks=True))
         for history in every_trace(lambda choose: engine.run(plan, choose)):
-            searched.note(judge.findings(history))
+            searched.note(history, judge.findings(history))
+        searched.outcomes = judge.serial.distinct(plan)
     except EngineError as error:
         pytest.fail(f"{plan.title or 'the plan'} cannot be run: {error}", pytrace=False)
     _shorten(engine, judge, searched)
     judge.serial.forget()
     return searched
+
+
+def _check_footprints(history: History) -> None:
+    if history.unforeseen:
+        locks = ", ".join(f"{lock.mode} on {lock.on}" for lock in dict.fromkeys(history.unforeseen))
+        raise EngineError(f"no statement's text tells of {locks}, so orders cannot be left out")
 
 
 def _shorten(engine: Engine, judge: Judge, searched: Searched) -> None:

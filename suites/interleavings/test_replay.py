@@ -18,6 +18,8 @@ def test_the_schedule_does_not_show_its_finding(
         result = replay(engine, judge, replayed)
     except EngineError as error:
         pytest.exit(f"the schedule cannot be run on target {verdict.target}: {error}", returncode=125)
+    if result.unreached:
+        pytest.exit(result.unreached, returncode=125)
     if result.diverged:
         verdict.notes.append(f"the schedule could not be followed to its end: {result.diverged}")
     verdict.fail([*filter(None, [result.same]), *result.other], "as the schedule says")

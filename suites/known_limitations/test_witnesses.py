@@ -27,6 +27,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def test_a_known_limitation_no_longer_holds(limitation: Limitation, engine: Engine, judge: Judge) -> None:
     result = replay(engine, judge, limitation.witness)
     assert not result.other, f"{limitation.id} fails differently: {[finding.sentence for finding in result.other]}"
+    assert not result.unreached, f"{limitation.id}: {result.unreached}"
     if result.same:
         raise LimitationHolds(limitation.reason)
     if result.diverged:

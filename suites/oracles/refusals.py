@@ -9,6 +9,7 @@ from fixtures.targets.functions import CALLABLE
 BUSY = "PGGIT_CONCURRENT"
 _CONCURRENCY = {"55P03", "40001", "40P01"}
 _REFUSALS = {"02000", "22003", "22004", "22023", "23503", "23505", "25P01", "25006", "57014"}
+_COMPLETIONS = ["pggit.complete_backup", "pggit.complete_backup_job"]
 _CONTRACTED = {function.qualified for function in CALLABLE}
 
 
@@ -20,6 +21,15 @@ def is_busy(outcome: Outcome) -> bool:
 def is_concurrency_refusal(outcome: Outcome) -> bool:
     """Whether the call was refused for what others were doing, not for what the catalogue holds."""
     return outcome.sqlstate in _CONCURRENCY
+
+
+def refused(outcome: Outcome) -> str:
+    """How the call was kept from what it wanted by other sessions (C2): a SQLSTATE, "busy", "miss"; empty if not."""
+    if is_concurrency_refusal(outcome):
+        return outcome.sqlstate
+    if is_busy(outcome):
+        return "busy"
+    return "miss" if outcome.misses else ""
 
 
 def judge_refusals(history: History) -> list[Finding]:
@@ -38,10 +48,9 @@ def judge_refusals(history: History) -> list[Finding]:
 
 def _about(outcome: Outcome, history: History) -> Finding | None:
     function, code = outcome.call.function, outcome.sqlstate
-    if code == "40P01" and not outcome.explicit:
+    if code == "40P01" and not _may_deadlock(history):
         return Finding("C3:deadlock", function, f"{function} deadlocked with a single call", history)
-    refused = code in _CONCURRENCY or is_busy(outcome)
-    if refused and not outcome.others and not outcome.blockers:
+    if (code in _CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome):
         what = code or "busy"
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
     ours = function in _CONTRACTED  # what functions of others raise is their own business
@@ -49,6 +58,23 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
         said = f"{function} let {code} through: {outcome.message}"
         return Finding(f"E3:raw-{code}", function, said, history)
     return None
+
+
+def _has_witness(outcome: Outcome) -> bool:
+    """C2: a held guard for the busy answer, a held row or guard for 55P03, an overlapping transaction for 40001."""
+    if is_busy(outcome):
+        return any(lock.is_advisory for lock in outcome.witnesses)
+    return bool(outcome.witnesses if outcome.sqlstate == "55P03" else outcome.others)
+
+
+def _may_deadlock(history: History) -> bool:
+    """C2, C3: transactions of several calls may, but for one that completes a backup and its job against singles."""
+    several = []
+    for program in history.plan.programs:
+        for transaction in program.transactions:
+            functions = [call.function for call in transaction.calls if call.function]
+            several += [functions] if len(functions) > 1 else []
+    return len(several) > 1 or any(sorted(functions) != _COMPLETIONS for functions in several)
 
 
 def _functions(history: History) -> str:

@@ -26,12 +26,14 @@ class SerialEquivalence:
     runner: SerialRunner
     _rewriters: dict[Plan, Canonicaliser] = field(default_factory=dict)
     _remembered: dict[object, Canonical] = field(default_factory=dict)
+    _seen: dict[Plan, set[object]] = field(default_factory=dict)
 
     def judge(self, history: History) -> Finding | None:
         """None when some serial order gives the same answers and the same contents."""
         calls = [outcome for outcome in history.outcomes if _counts(outcome)]
         rewriter = self._rewriter(history)
         seen = rewriter.run([_told(o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
+        self._seen.setdefault(history.plan, set()).add((tuple((o.session, o.position) for o in calls), seen))
         nearest: list[str] | None = None
         for order in serial_orders(calls):
             for serial in self._outcomes(history, order, calls):
@@ -48,11 +50,15 @@ class SerialEquivalence:
             history,
         )
 
+    def distinct(self, plan: Plan) -> int:
+        """How many different outcomes the histories of `plan` have had."""
+        return len(self._seen.get(plan, ()))
+
     def forget(self) -> None:
         """Drops what is remembered of a plan, when the next histories are of another."""
         self.runner.forget()
-        self._remembered.clear()
-        self._rewriters.clear()
+        for kept in (self._remembered, self._rewriters, self._seen):
+            kept.clear()
 
     def _outcomes(self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]) -> Iterator[Canonical]:
         """What the serial run in this order comes to: without misses, and with the rows held that were missed."""
@@ -86,7 +92,7 @@ def serial_orders(calls: Sequence[Outcome]) -> Iterator[tuple[Outcome, ...]]:
 def _must_precede(first: Outcome, second: Outcome) -> bool:
     if first.session == second.session:
         return first.position < second.position
-    return first.committed is not None and first.committed < second.began
+    return first.committed is not None and first.committed < second.sees_from
 
 
 def _counts(outcome: Outcome) -> bool:

@@ -1,0 +1,142 @@
+"""The races of textbooks get the verdicts that they are known for: nothing in the engine is made for pgGit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.engine.explorer import every_order, every_trace
+from fixtures.engine.history import History
+from fixtures.engine.plan import Call, Plan, Program, Transaction
+from fixtures.engine.scheduler import ByName
+from fixtures.postgres.server import Server
+from suites.oracles.serial_equivalence import SerialEquivalence
+from suites.selftest.textbook import Textbook, opened
+
+SQL = (Path(__file__).parent / "races.sql").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def book(server: Server) -> Iterator[Textbook]:
+    with opened(server, "selftest_textbook", SQL) as book:
+        yield book
+
+
+def singles(*calls: Call) -> Plan:
+    return Plan("", tuple(Program.single(name, call) for name, call in zip("abc", calls, strict=False)))
+
+
+def twice(function: str, *arguments: object) -> Plan:
+    call = Call.of(f"book.{function}", *arguments)
+    return singles(call, call)
+
+
+def block(session: str, *sql: str, isolation: str = "read committed") -> Program:
+    calls = tuple(Call(text, text) for text in sql)
+    return Program(session, (Transaction(calls, isolation),))
+
+
+LOST = "SELECT book.lost_update()"
+SERIALIZABLE = Plan("", (block("a", LOST, isolation="serializable"), block("b", LOST, isolation="serializable")))
+WRITE_SKEW = [f"SELECT book.go_off_call('{name}')" for name in ("ann", "bob")]
+
+RACES = {
+    "lost update": twice("lost_update"),
+    "check, then insert": twice("check_then_insert"),
+    "write skew": singles(Call.of("book.go_off_call", "ann"), Call.of("book.go_off_call", "bob")),
+    "double spend": twice("spend", 60),
+    "the same seat taken twice": singles(Call.of("book.take_a_seat", "ann"), Call.of("book.take_a_seat", "bob")),
+    "a loop over what was read before": singles(Call.of("book.average_out"), Call.of("book.credit", 1, 50)),
+    "a trigger that counts": singles(Call.of("book.enter", "one"), Call.of("book.enter", "two")),
+    "write skew in repeatable read": Plan(
+        "", tuple(block(name, sql, isolation="repeatable read") for name, sql in zip("ab", WRITE_SKEW, strict=True))
+    ),
+}
+SAFE = {
+    "spending in one statement": twice("spend_in_one", 60),
+    "each takes a free seat": singles(*(Call.of("book.take_a_free_seat", who) for who in ("ann", "bob"))),
+    "three take two seats": singles(*(Call.of("book.take_a_free_seat", who) for who in ("ann", "bob", "cid"))),
+    "upsert": twice("count_visit"),
+    "upsert by hand, with an exception block in a loop": twice("count_visit_by_hand"),
+    "a function that calls a function": twice("transfer", 1, 2),
+    "a lost update, serializable": SERIALIZABLE,
+    "write skew, serializable": Plan(
+        "", tuple(block(name, sql, isolation="serializable") for name, sql in zip("ab", WRITE_SKEW, strict=True))
+    ),
+    "what is undone by a savepoint": Plan(
+        "",
+        (
+            block("a", "SAVEPOINT s", LOST, "ROLLBACK TO s", "SELECT book.credit(2, 1)"),
+            block("b", "SELECT book.credit(1, 5)"),
+        ),
+    ),
+}
+
+
+def judged(book: Textbook, plan: Plan) -> list[tuple[bool, History]]:
+    oracle = SerialEquivalence(book.serial)
+    histories = every_trace(lambda choose: book.engine.run(plan, choose))
+    return [(oracle.judge(history) is None, history) for history in histories]
+
+
+@pytest.mark.parametrize("name", RACES)
+def test_a_race_is_found_in_some_orders_and_not_in_others(book: Textbook, name: str) -> None:
+    assert {serial for serial, _ in judged(book, RACES[name])} == {True, False}
+
+
+@pytest.mark.parametrize("name", SAFE)
+def test_safe_functions_are_equivalent_in_every_order(book: Textbook, name: str) -> None:
+    assert {serial for serial, _ in judged(book, SAFE[name])} == {True}
+
+
+def test_transfers_in_opposite_directions_deadlock_in_some_orders(book: Textbook) -> None:
+    both = singles(Call.of("book.transfer", 1, 2), Call.of("book.transfer", 2, 1))
+    codes = [{outcome.sqlstate for outcome in history.outcomes} for _, history in judged(book, both)]
+    assert {""} in codes
+    assert {"", "40P01"} in codes
+
+
+def test_serializable_blocks_are_refused_with_40001_in_some_orders(book: Textbook) -> None:
+    codes = {outcome.sqlstate for _, history in judged(book, SERIALIZABLE) for outcome in history.outcomes}
+    assert codes == {"", "40001"}
+
+
+def test_who_is_refused_a_lock_is_told_who_held_it(book: Textbook) -> None:
+    for _, history in judged(book, twice("refuses_to_wait")):
+        for outcome in history.outcomes:
+            held = {(lock.session, lock.on) for lock in outcome.witnesses}
+            other = "ab".replace(outcome.session, "")
+            assert (outcome.sqlstate == "55P03") == ((other, "book.account") in held)
+
+
+def test_who_finds_a_guard_taken_is_told_who_held_it(book: Textbook) -> None:
+    seen = set()
+    for _, history in judged(book, twice("once_under_lock")):
+        for outcome in history.outcomes:
+            held = {(lock.session, lock.on) for lock in outcome.witnesses if lock.is_advisory}
+            seen.add(outcome.rows)
+            assert (outcome.rows == (("busy",),)) == (held == {("ab".replace(outcome.session, ""), "advisory 7")})
+    assert seen == {(("busy",),), (("made",),), (("there",),)}
+
+
+def test_who_waits_is_recorded_with_whom_for_and_what_it_held(book: Textbook) -> None:
+    both = singles(Call.of("book.transfer", 1, 2), Call.of("book.transfer", 1, 2))
+    waits = [wait for _, history in judged(book, both) for outcome in history.outcomes for wait in outcome.waits]
+    assert {wait.blockers for wait in waits} == {("a",), ("b",)}
+    assert {lock.on for wait in waits for lock in wait.holding} == {"book.account"}
+
+
+def test_a_schedule_with_another_wake_order_is_not_followed(book: Textbook) -> None:
+    credit = Call.of("book.credit", 1, 1)
+    plan = singles(credit, credit, credit)
+    waking = next(
+        history
+        for history in every_order(lambda choose: book.engine.run(plan, choose))
+        if any("(wakes b)" in label for label in history.labels)
+    )
+    other = [label.replace("(wakes b)", "(wakes c)") for label in waking.labels]
+    assert "not c" in book.engine.run(plan, ByName(other)).diverged
+    again = [book.engine.run(plan, ByName(waking.labels)) for _ in range(20)]
+    assert any(history.labels == waking.labels for history in again)
