@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.engine.finding import Finding
 from fixtures.limitations.registry import Limitation
-from fixtures.reporting.failure import describe, write_schedule
+from fixtures.reporting.failure import describe, write_page, write_schedule
 from suites.matrix import Cell
 
 _SHOWN = 3
@@ -39,7 +39,7 @@ class Verdict:
         if not new:
             return
         self.counts["findings"] += len(new)
-        texts = [describe(finding, self._replay(finding), tried) for finding in new[:_SHOWN]]
+        texts = [self._report(finding, tried) for finding in new[:_SHOWN]]
         if len(new) > _SHOWN:
             texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
         pytest.fail("\n".join(texts), pytrace=False)
@@ -51,6 +51,7 @@ class Verdict:
                 return True
         return False
 
-    def _replay(self, finding: Finding) -> str:
-        path = write_schedule(finding, self.target, self.server, self.root)
-        return f"uv run pytest --replay={path}"
+    def _report(self, finding: Finding, tried: str) -> str:
+        schedule = write_schedule(finding, self.target, self.server, self.root)
+        picture = write_page(finding, schedule, self.root, tried)
+        return describe(finding, schedule, picture, tried)

@@ -9,14 +9,17 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
-from fixtures.engine.finding import Finding
+from fixtures.engine.finding import Finding, TriedOrder
 from fixtures.engine.history import Dump, History, Outcome, Status
 from fixtures.engine.plan import Plan
 from fixtures.engine.serial import SerialCall, SerialRunner
-from suites.oracles.canonical import Canonical, Canonicaliser, differences
+from suites.oracles.canonical import Canonical, Canonicaliser
+from suites.oracles.explaining import differences
 from suites.oracles.refusals import is_busy, is_concurrency_refusal
 
 _AUDIT = "pggit.operation_audit"
+_TOLD = 24
+"""So many serial orders, the nearest ones, are told with a finding."""
 
 
 @dataclass
@@ -34,20 +37,20 @@ class SerialEquivalence:
         rewriter = self._rewriter(history)
         seen = rewriter.run([_told(o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
         self._seen.setdefault(history.plan, set()).add((tuple((o.session, o.position) for o in calls), seen))
-        nearest: list[str] | None = None
+        others = []
         for order in serial_orders(calls):
-            for serial in self._outcomes(history, order, calls):
+            for run, serial in self._outcomes(history, order, calls):
                 if serial == seen:
                     return None
-                differs = differences(seen, serial)
-                nearest = differs if nearest is None or len(differs) < len(nearest) else nearest
+                others.append((run, serial))
+        tried = {TriedOrder(tuple(map(_named, run)), differences(seen, serial, calls)) for run, serial in others}
         blamed = sorted({outcome.call.function for outcome in calls if outcome.call.function})
         return Finding(
             "C1:not-serial",
             " + ".join(blamed),
-            f"{' and '.join(blamed)} left what no order of the calls, one after another, could have left: "
-            f"the nearest differs in {', '.join(nearest or ['everything'])}",
+            f"{' and '.join(blamed)} left what no order of the calls, one after another, could have left",
             history,
+            tuple(sorted(tried, key=lambda one: (len(one.differences), one.calls))[:_TOLD]),
         )
 
     def distinct(self, plan: Plan) -> int:
@@ -60,7 +63,9 @@ class SerialEquivalence:
         for kept in (self._remembered, self._rewriters, self._seen):
             kept.clear()
 
-    def _outcomes(self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]) -> Iterator[Canonical]:
+    def _outcomes(
+        self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]
+    ) -> Iterator[tuple[tuple[SerialCall, ...], Canonical]]:
         """What the serial run in this order comes to: without misses, and with the rows held that were missed."""
         plain = tuple(SerialCall(o.session, o.call, o.explicit) for o in order)
         held = tuple(replace(call, misses=tuple(o.misses)) for call, o in zip(plain, order, strict=True))
@@ -73,7 +78,7 @@ class SerialEquivalence:
                 answers = [_told(serial.answers[at].rows, serial.answers[at].sqlstate) for at in places]
                 final = _without_busy_rows(serial.final)
                 self._remembered[key] = self._rewriter(history).run(answers, final)
-            yield self._remembered[key]
+            yield variant, self._remembered[key]
 
     def _rewriter(self, history: History) -> Canonicaliser:
         if history.plan not in self._rewriters:
@@ -105,7 +110,12 @@ def _counts(outcome: Outcome) -> bool:
 
 
 def _told(rows: Sequence[tuple[str | None, ...]], sqlstate: str) -> list[tuple[str | None, ...]]:
-    return [(sqlstate,)] if sqlstate else list(rows)
+    return [(f"refused with {sqlstate}",)] if sqlstate else list(rows)
+
+
+def _named(call: SerialCall) -> str:
+    held = ", the rows that it passed over held by a bystander" if call.misses else ""
+    return f"{call.session}: {' '.join(call.call.sql.split()).removeprefix('SELECT * FROM ')}{held}"
 
 
 def _without_busy_rows(final: Dump) -> Dump:

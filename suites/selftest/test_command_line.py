@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from suites.selftest.command_line import run_pytest
+from suites.selftest.command_line import ROOT, run_pytest
 
 UNGUARDED = "--target=mutant:verify_backup_unguarded"
 
@@ -19,6 +19,8 @@ def test_a_failure_says_what_shows_how_and_replays_itself() -> None:
     assert "left what no order of the calls, one after another, could have left" in failed.stdout
     assert "[C1:not-serial]" in failed.stdout
     assert re.search(r"step\s+session a\s+session b", failed.stdout)
+    picture = re.findall(r"Look at it: (\S+)", failed.stdout)[0]
+    assert "</html>" in (ROOT / picture).read_text(encoding="utf-8")
     path = re.findall(r"Replay just this: uv run pytest --replay=(\S+)", failed.stdout)[0]
 
     replayed = run_pytest(f"--replay={path}")
