@@ -14,6 +14,7 @@ from fixtures.errors import SetupError
 from fixtures.limitations.registry import load_limitations
 from fixtures.postgres.binaries import describe
 from fixtures.postgres.session import SERVER_KEY
+from fixtures.reporting.exports import FORMS
 from fixtures.targets.plugin import EXAMPLES, TARGET
 from suites import matrix
 from suites.matrix import Cell
@@ -26,7 +27,7 @@ _REPLAY_TEST = Path(__file__).parent / "interleavings" / "test_replay.py"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--replay`."""
+    """Add `--replay` and `--export`."""
     group = parser.getgroup("qualification")
     group.addoption(
         "--replay",
@@ -34,6 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run just the schedule in FILE, on the target it names unless --target says otherwise: "
         "exit code 1 when it shows its finding again, 0 when not",
     )
+    group.addoption("--export", choices=list(FORMS), help="with --replay: write the schedule in this form as well")
 
 
 @pytest.hookimpl(tryfirst=True)  # before the targets' own hook: a replay decides which target is loaded
@@ -41,7 +43,11 @@ def pytest_configure(config: pytest.Config) -> None:
     """Read the schedule and aim the run at it."""
     config.stash[REPLAY] = None
     path = config.getoption("--replay")
-    if path is None or config.option.help:
+    if config.option.help:
+        return
+    if path is None:
+        if config.getoption("--export"):
+            raise pytest.UsageError("--export writes the schedule of --replay=FILE in another form; give both")
         return
     try:
         schedule = load(Path(path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fixtures.engine.finding import Finding
+from fixtures.engine.history import History
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import ByName, Engine
 from suites.oracles.judge import Judge
@@ -21,6 +22,7 @@ class Replayed:
     which is neither yes nor no.
     """
 
+    history: History
     same: Finding | None
     other: tuple[Finding, ...]
     diverged: str
@@ -41,4 +43,4 @@ def replay(engine: Engine, judge: Judge, schedule: ScheduleFile) -> Replayed:
     same = [finding for finding in findings if (finding.code, finding.function) == wanted]
     other = tuple(finding for finding in findings if (finding.code, finding.function) != wanted)
     unreached = f"order not reached in {_TRIES} tries: {history.diverged}" if history.diverged else ""
-    return Replayed(same[0] if same else None, other, order.diverged, unreached)
+    return Replayed(history, same[0] if same else None, other, order.diverged, unreached)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import Engine, EngineError
+from fixtures.reporting.exports import write_export
 from suites.interleavings.replaying import replay
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
 
 
 def test_the_schedule_does_not_show_its_finding(
-    replayed: ScheduleFile, engine: Engine, judge: Judge, verdict: Verdict
+    replayed: ScheduleFile, engine: Engine, judge: Judge, verdict: Verdict, pytestconfig: pytest.Config
 ) -> None:
     try:
         result = replay(engine, judge, replayed)
@@ -22,4 +25,7 @@ def test_the_schedule_does_not_show_its_finding(
         pytest.exit(result.unreached, returncode=125)
     if result.diverged:
         verdict.notes.append(f"the schedule could not be followed to its end: {result.diverged}")
+    elif form := pytestconfig.getoption("--export"):
+        schedule = Path(pytestconfig.getoption("--replay"))
+        verdict.notes.append(write_export(form, result.history, engine.gates, replayed.says, schedule, verdict.root))
     verdict.fail([*filter(None, [result.same]), *result.other], "as the schedule says")
