@@ -1,0 +1,134 @@
+"""How many orders a second, beside PostgreSQL's isolationtester, and what one step inside a function costs.
+
+Ratios within one run, of medians, are what counts; they are printed beside their goals and never judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from statistics import median
+from time import perf_counter
+
+import pytest
+from psycopg import pq
+
+from fixtures.engine.history import History
+from fixtures.engine.plan import Call, Plan, Program
+from fixtures.engine.scheduler import Engine
+from fixtures.engine.session import connect as connect_plainly
+from fixtures.engine.session import run
+from fixtures.engine.stage import gated
+from fixtures.postgres.databases import connect, create_database, drop_database
+from fixtures.postgres.session import SERVER_KEY
+from fixtures.targets.state import State, keep_baseline
+from suites.benchmarks.orders import PAIR, TRIO, Race, feasible, on_one_core, run_isolationtester
+from suites.isolationtester import program
+
+ROUNDS = 5
+TIMES = 5
+"""How often isolationtester goes through all orders in the longer of two runs, whose difference is timed."""
+STATEMENTS = 50
+_READ = "PERFORM FROM bench.counter WHERE id = 1;"
+_SCHEMA = f"""
+CREATE SCHEMA bench;
+CREATE TABLE bench.counter (id integer PRIMARY KEY, n integer NOT NULL);
+INSERT INTO bench.counter VALUES (1, 0);
+CREATE FUNCTION bench.count() RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+  UPDATE bench.counter SET n = n + 1 WHERE id = 1; END $$;
+CREATE FUNCTION bench.short() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {_READ} END $$;
+CREATE FUNCTION bench.long() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {_READ * (1 + STATEMENTS)} END $$;
+"""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The engine, and the same database without gates."""
+
+    engine: Engine
+    state: State
+    ungated: str
+
+    def renew(self) -> None:
+        """Leaves no dead rows of whatever was measured before."""
+        for conninfo in (self.engine.conninfo, self.ungated):
+            with connect(conninfo) as connection:
+                connection.execute(self.state.renew_sql.encode())
+
+
+@pytest.fixture(scope="module")
+def bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
+    """Everything on one core, started there."""
+    session_server = pytestconfig.stash[SERVER_KEY]
+    server = session_server.get()
+    with on_one_core(session_server):
+        create_database(server, "bench")
+        with connect(server.conninfo("bench")) as connection:
+            connection.execute(_SCHEMA.encode())
+            state = keep_baseline(connection, ("bench",))
+        create_database(server, "bench_plain", template="bench")
+        conninfo = server.conninfo("bench")
+        with gated(conninfo, ("bench",), state) as (gates, stage), Engine(conninfo, gates, stage) as engine:
+            yield Bench(engine, state, server.conninfo("bench_plain"))
+        drop_database(server, "bench_plain")
+        drop_database(server, "bench")
+
+
+def seconds(act: Callable[[], object]) -> float:
+    """How long `act` takes."""
+    begun = perf_counter()
+    act()
+    return perf_counter() - begun
+
+
+@pytest.mark.parametrize(("race", "goal"), [(PAIR, 8), (TRIO, 15)], ids=["pair", "trio"])
+def test_orders_a_second_beside_isolationtester(
+    race: Race, goal: int, bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program()  # or skip
+    orders = feasible(bench.engine, race)
+    assert len(orders) == race.orders
+    few, many = (race.spec(bench.state, orders, times) for times in (1, 1 + TIMES))
+    rounds = [timed for _ in range(ROUNDS) if (timed := _round(bench, race, orders, few, many))]
+    ours, theirs = zip(*rounds, strict=True)
+    ratios = sorted(their / our for our, their in rounds)
+    with capsys.disabled():
+        print(f"\n\n{race.title}, {len(orders)} orders, one core, medians of {len(rounds)} rounds")
+        print(f"  isolationtester {1 / median(theirs):7,.0f} orders a second")
+        print(f"  this engine     {1 / median(ours):7,.0f}")
+        print(f"  ratio           {median(ratios):7.1f}  ({ratios[0]:.1f} to {ratios[-1]:.1f}; goal: {goal})")
+
+
+def _round(bench: Bench, race: Race, orders: list[History], few: str, many: str) -> tuple[float, float] | None:
+    """Seconds an order, ours and theirs. None when two waiters woke in another order, which neither can force."""
+    tester, went = program(), list[bool]()
+    bench.renew()
+    here = seconds(lambda: went.extend(not bench.engine.run(race.plan, h.choices).diverged for h in orders))
+    one = seconds(lambda: went.append(run_isolationtester(tester, bench.ungated, few)))
+    more = seconds(lambda: went.append(run_isolationtester(tester, bench.ungated, many)))
+    # The difference, because connecting is in both.
+    return (here / len(orders), (more - one) / TIMES / len(orders)) if all(went) else None
+
+
+def test_the_cost_of_a_step_in_round_trips(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    engine = bench.engine
+    names = ("bench.long", "bench.short")
+    long, short = (Plan("", (Program.single("a", Call.of(name)),)) for name in names)
+    assert len(engine.run(long).decisions) - len(engine.run(short).decisions) == STATEMENTS
+    plain = connect_plainly(bench.ungated)
+    socket = engine.session(0).connection
+    steps, calls, trips = [], [], []
+    for _ in range(4 * ROUNDS):
+        steps.append((seconds(lambda: engine.run(long)) - seconds(lambda: engine.run(short))) / STATEMENTS)
+        calls.append((_call(plain, "bench.long()") - _call(plain, "bench.short()")) / STATEMENTS)
+        trips.append(seconds(lambda: [run(socket, "SELECT 1") for _ in range(STATEMENTS)]) / STATEMENTS)
+    plain.finish()
+    step, call, trip = (1e6 * median(each) for each in (steps, calls, trips))
+    with capsys.disabled():
+        print(f"\n\nOne step inside a function, one core, medians of {4 * ROUNDS} rounds")
+        print(f"  SELECT 1 {trip:5.1f} us\n  a statement ungated {call:5.1f} us\n  a step with it {step:5.1f} us")
+        print(f"  a step alone    {(step - call) / trip:5.2f} round trips (goal: 2.5)")
+
+
+def _call(connection: pq.abc.PGconn, call: str) -> float:
+    return seconds(lambda: run(connection, f"SELECT * FROM {call}"))
