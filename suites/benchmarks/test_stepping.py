@@ -1,6 +1,7 @@
 """How many orders a second, beside PostgreSQL's isolationtester, and what one step inside a function costs.
 
-Ratios within one run, of medians, are what counts; they are printed beside their goals and never judged.
+Ratios within one run, of medians, are what counts; the closing summary tells them beside their goals, and nothing
+judges them. Two workers at a time: `-n 2 --dist=each`.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.state import State, keep_baseline
 from suites.benchmarks.orders import PAIR, TRIO, Race, feasible, on_one_core, run_isolationtester
 from suites.isolationtester import program
+from suites.verdict import Verdict
 
 ROUNDS = 5
 TIMES = 5
@@ -82,9 +84,7 @@ def seconds(act: Callable[[], object]) -> float:
 
 
 @pytest.mark.parametrize(("race", "goal"), [(PAIR, 8), (TRIO, 15)], ids=["pair", "trio"])
-def test_orders_a_second_beside_isolationtester(
-    race: Race, goal: int, bench: Bench, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_orders_a_second_beside_isolationtester(race: Race, goal: int, bench: Bench, verdict: Verdict) -> None:
     program()  # or skip
     orders = feasible(bench.engine, race)
     assert len(orders) == race.orders
@@ -92,11 +92,12 @@ def test_orders_a_second_beside_isolationtester(
     rounds = [timed for _ in range(ROUNDS) if (timed := _round(bench, race, orders, few, many))]
     ours, theirs = zip(*rounds, strict=True)
     ratios = sorted(their / our for our, their in rounds)
-    with capsys.disabled():
-        print(f"\n\n{race.title}, {len(orders)} orders, one core, medians of {len(rounds)} rounds")
-        print(f"  isolationtester {1 / median(theirs):7,.0f} orders a second")
-        print(f"  this engine     {1 / median(ours):7,.0f}")
-        print(f"  ratio           {median(ratios):7.1f}  ({ratios[0]:.1f} to {ratios[-1]:.1f}; goal: {goal})")
+    verdict.notes.append(
+        f"{race.title}, {len(orders)} orders, one core, medians of {len(rounds)} rounds\n"
+        f"  isolationtester {1 / median(theirs):7,.0f} orders a second\n"
+        f"  this engine     {1 / median(ours):7,.0f}\n"
+        f"  ratio           {median(ratios):7.1f}  ({ratios[0]:.1f} to {ratios[-1]:.1f}; goal: {goal})"
+    )
 
 
 def _round(bench: Bench, race: Race, orders: list[History], few: str, many: str) -> tuple[float, float] | None:
@@ -110,7 +111,7 @@ def _round(bench: Bench, race: Race, orders: list[History], few: str, many: str)
     return (here / len(orders), (more - one) / TIMES / len(orders)) if all(went) else None
 
 
-def test_the_cost_of_a_step_in_round_trips(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_cost_of_a_step_in_round_trips(bench: Bench, verdict: Verdict) -> None:
     engine = bench.engine
     names = ("bench.long", "bench.short")
     long, short = (Plan("", (Program.single("a", Call.of(name)),)) for name in names)
@@ -124,10 +125,13 @@ def test_the_cost_of_a_step_in_round_trips(bench: Bench, capsys: pytest.CaptureF
         trips.append(seconds(lambda: [run(socket, "SELECT 1") for _ in range(STATEMENTS)]) / STATEMENTS)
     plain.finish()
     step, call, trip = (1e6 * median(each) for each in (steps, calls, trips))
-    with capsys.disabled():
-        print(f"\n\nOne step inside a function, one core, medians of {4 * ROUNDS} rounds")
-        print(f"  SELECT 1 {trip:5.1f} us\n  a statement ungated {call:5.1f} us\n  a step with it {step:5.1f} us")
-        print(f"  a step alone    {(step - call) / trip:5.2f} round trips (goal: 2.5)")
+    verdict.notes.append(
+        f"one step inside a function, one core, medians of {len(trips)} rounds\n"
+        f"  SELECT 1            {trip:7.1f} us\n"
+        f"  a statement ungated {call:7.1f}\n"
+        f"  a step with it      {step:7.1f}\n"
+        f"  a step alone        {(step - call) / trip:7.2f} round trips (goal: 2.5)"
+    )
 
 
 def _call(connection: pq.abc.PGconn, call: str) -> float:
