@@ -77,13 +77,15 @@ def test_every_wait_is_an_arrow_from_who_waits_to_who_holds(book: Textbook) -> N
         lanes = lanes_of(history)
         told = {(arrow.waiter, arrow.blocker) for arrow in lanes.arrows}
         lane = dict(zip(lanes.sessions, range(2), strict=True))
-        assert told == {(lane[o.session], lane[blocker]) for o in history.outcomes for blocker in o.blockers}
+        assert told == {
+            (lane[o.session], lane[blocker]) for o in history.outcomes for wait in o.waits for blocker in wait.blockers
+        }
         waits += len(told)
     assert waits
 
 
 def test_a_session_waits_until_another_ends_and_its_transaction_is_open_all_the_while(book: Textbook) -> None:
-    history = next(h for h in orders(book, CAREFUL, CAREFUL) if any(o.blockers for o in h.outcomes))
+    history = next(h for h in orders(book, CAREFUL, CAREFUL) if any(o.waits for o in h.outcomes))
     lanes = lanes_of(history)
     (wait,) = [span for span in lanes.spans if span.kind == "wait"]
     opened = {span.lane: span for span in lanes.spans if span.kind == "open"}
