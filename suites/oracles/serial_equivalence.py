@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import permutations
+from itertools import permutations, product
 
 from fixtures.engine.finding import Finding, TriedOrder
 from fixtures.engine.history import Dump, History, Outcome, Status
@@ -66,12 +66,14 @@ class SerialEquivalence:
     def _outcomes(
         self, history: History, order: Sequence[Outcome], calls: Sequence[Outcome]
     ) -> Iterator[tuple[tuple[SerialCall, ...], Canonical]]:
-        """What the serial run in this order comes to: without misses, and with the rows held that were missed."""
+        """What the serial run in this order comes to: without misses, with the rows held that were missed, and
+        with some of them."""
         plain = tuple(SerialCall(o.session, o.call, o.explicit) for o in order)
         held = tuple(replace(call, misses=tuple(o.misses)) for call, o in zip(plain, order, strict=True))
+        variants = (plain, held, *product(*zip(plain, held, strict=True)))
         places = tuple(order.index(call) for call in calls)
         # Misses are recorded generously: rows that the statement would not have taken anyway may be among them.
-        for variant in dict.fromkeys((plain, held)):
+        for variant in dict.fromkeys(variants):
             key = (history.plan, variant, places)
             if key not in self._remembered:
                 serial = self.runner.run(history.plan.catalogue, variant)
