@@ -14,6 +14,7 @@ pytest_plugins = [
     "fixtures.targets.plugin",
     "fixtures.engine.plugin",
     "suites.oracles.plugin",
+    "suites.invalid_inputs.plugin",
     "suites.plugin",
 ]
 

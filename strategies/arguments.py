@@ -8,40 +8,43 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from fixtures.targets import kinds as k
 from fixtures.targets.calls import FunctionCall
-from fixtures.targets.functions import REQUIRED, Function, Parameter
+from fixtures.targets.functions import REQUIRED, Function, Parameter, Required
 from fixtures.targets.kinds import Json, Value
-from strategies import catalogues as c
 from strategies import values
+from strategies.starts import CATALOGUES, WORKING_DAY, Catalogue
 
 Values = SearchStrategy[Value]
 
 
-@dataclass(frozen=True, eq=False)
-class Known:
-    """What a starting catalogue holds that a call can name: ids by table, commits, branches."""
+@dataclass(frozen=True, repr=False)
+class Question:
+    """A call and the catalogue that it starts from."""
 
-    ids: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    commits: tuple[str, ...] = ("commit-1", "commit-2", "commit-3")
-    branches: tuple[str, ...] = ("main",)
+    start: Catalogue
+    call: FunctionCall
 
+    def __repr__(self) -> str:
+        return f"{self.call!r} -- starting catalogue: {self.start.name}"
 
-WORKING_DAY = Known(
-    {
-        "pggit.backups": (c.FULL_OLD, c.FULL_NEW, c.INCREMENTAL_OLD, c.RUNNING, c.FRESH, c.FAILED, c.LAST_TRY),
-        "pggit.backup_jobs": (c.JOB_QUEUED, c.JOB_LAST_TRY, c.JOB_FAILED, c.JOB_OLD),
-    }
-)
+    def _repr_pretty_(self, printer: Any, _cycle: bool) -> None:
+        """Hypothesis prints the call, not how it was built."""
+        printer.text(repr(self))
 
 
-def accepted(parameter: Parameter, known: Known) -> Values:
+Questions = SearchStrategy[Question]
+
+
+@cache
+def accepted(parameter: Parameter, known: Catalogue) -> Values:
     """Values of the documented form and range; ids, commits and branches that exist, if there are any."""
     bounds = values.INTEGER if parameter.type == "integer" else values.BIGINT
     match parameter.kind:
@@ -69,20 +72,22 @@ def accepted(parameter: Parameter, known: Known) -> Values:
     return st.none() | found if parameter.null else found
 
 
+@cache
 def anything(type: str) -> Values:
-    """Any value of the SQL type but NULL."""
+    """Any value of the SQL type but NULL; NULL for a type that nothing is known of."""
     by_type: dict[str, Values] = {
         "integer": values.integers(),
         "bigint": values.bigints(),
-        "text": values.texts(),
+        "text": values.any_texts(),
         "uuid": values.uuids(),
         "boolean": st.booleans(),
         "jsonb": values.jsons(),
     }
-    return by_type[type]
+    return by_type[type] if type in by_type else st.sampled_from(values.OTHER.get(type, (None,)))
 
 
-def defects(parameter: Parameter, known: Known) -> dict[str, Values]:
+@cache
+def defects(parameter: Parameter, known: Catalogue) -> dict[str, Values]:
     """By name, the ways in which an argument can be wrong by itself."""
     found: dict[str, Values] = {} if parameter.null else {"null": st.none()}
     low, high = values.INTEGER if parameter.type == "integer" else values.BIGINT
@@ -109,67 +114,74 @@ def defects(parameter: Parameter, known: Known) -> dict[str, Values]:
             found |= _policy_defects()
         case k.JsonObject(options=options):
             found["shape"] = values.json_not_objects()
-            if options:
-                found["option"] = _bad_options()
+            found |= {f"option {name}": _bad_option(name) for name in options}
     return found
 
 
 @cache
-def calls(function: Function, known: Known = WORKING_DAY) -> SearchStrategy[FunctionCall]:
-    """Calls with accepted arguments, optional ones sometimes left out."""
-    return calls_with(function, {}, known)
+def valid(function: Function, starts: tuple[Catalogue, ...] = CATALOGUES) -> Questions:
+    """Accepted arguments, optional ones sometimes left out."""
+    return st.one_of(*(_asked_on(start, calls_with(function, {}, start)) for start in starts))
 
 
 @cache
-def calls_of_nothing(function: Function, known: Known = WORKING_DAY) -> SearchStrategy[FunctionCall]:
-    """Calls in which every argument is NULL."""
+def of_nothing(function: Function) -> Questions:
+    """Calls on the working day in which every argument is NULL."""
     nothing = {parameter.name: st.none() for parameter in function.parameters if not parameter.added}
-    return calls_with(function, nothing, known)
+    return _asked_on(WORKING_DAY, calls_with(function, nothing, WORKING_DAY))
 
 
-def calls_with(
-    function: Function, fixed: Mapping[str, Values], known: Known = WORKING_DAY
-) -> SearchStrategy[FunctionCall]:
-    """Calls with accepted arguments but for the parameters in `fixed`, which are always given."""
-    required: dict[str, Values] = {}
-    optional: dict[str, Values] = {}
-    for parameter in function.parameters:
-        if parameter.name in fixed:
-            required[parameter.name] = fixed[parameter.name]
-        elif parameter.default is REQUIRED:
-            required[parameter.name] = accepted(parameter, known)
-        elif not parameter.added:
-            optional[parameter.name] = accepted(parameter, known)
-    arguments = st.fixed_dictionaries(required, optional=optional)
+@cache
+def defective(function: Function, parameter: Parameter, defect: str) -> Questions:
+    """Calls on the working day in which `parameter` has that defect and the others have none."""
+    calls = calls_with(function, {parameter.name: defects(parameter, WORKING_DAY)[defect]}, WORKING_DAY)
+    return _asked_on(WORKING_DAY, calls)
+
+
+@cache
+def any_questions(function: Function) -> Questions:
+    """Calls with any number of defects, and values that are of the declared type and no more."""
+
+    def calls(known: Catalogue) -> SearchStrategy[FunctionCall]:
+        mixed = {
+            parameter.name: st.one_of(
+                accepted(parameter, known), anything(parameter.type), *defects(parameter, known).values()
+            )
+            for parameter in function.parameters
+            if not parameter.added
+        }
+        return calls_with(function, mixed, known)
+
+    return st.one_of(*(_asked_on(start, calls(start)) for start in CATALOGUES))
+
+
+def calls_with(function: Function, fixed: Mapping[str, Values], known: Catalogue) -> SearchStrategy[FunctionCall]:
+    """Calls with accepted arguments but for the parameters in `fixed`.
+
+    Each optional argument is left out or not for itself, so that the ones that do not matter shrink away.
+    """
+    given = [p for p in function.parameters if p.name in fixed or not p.added]
+    arguments = st.tuples(*(_argument(p, fixed.get(p.name), known) for p in given))
     in_block = st.booleans() if function.transaction else st.just(False)
     return st.builds(
-        lambda given, block: FunctionCall(
-            function, tuple((p.name, given[p.name]) for p in function.parameters if p.name in given), block
+        lambda values, block: FunctionCall(
+            function,
+            tuple((p.name, value) for p, value in zip(given, values, strict=True) if not isinstance(value, Required)),
+            block,
         ),
         arguments,
         in_block,
     )
 
 
-@cache
-def defective(
-    function: Function, parameter: Parameter, defect: str, known: Known = WORKING_DAY
-) -> SearchStrategy[FunctionCall]:
-    """Calls in which `parameter` has that defect and the others have none."""
-    return calls_with(function, {parameter.name: defects(parameter, known)[defect]}, known)
+def _argument(parameter: Parameter, fixed: Values | None, known: Catalogue) -> SearchStrategy[Value | Required]:
+    """Values for one parameter; REQUIRED stands for leaving it out, which a required one cannot be."""
+    values = accepted(parameter, known) if fixed is None else fixed
+    return values if fixed is not None or parameter.default is REQUIRED else st.just(REQUIRED) | values
 
 
-@cache
-def any_calls(function: Function, known: Known = WORKING_DAY) -> SearchStrategy[FunctionCall]:
-    """Calls with any number of defects, and values that are of the declared type and no more."""
-    mixed = {
-        parameter.name: st.one_of(
-            accepted(parameter, known), anything(parameter.type), *defects(parameter, known).values()
-        )
-        for parameter in function.parameters
-        if not parameter.added
-    }
-    return calls_with(function, mixed, known)
+def _asked_on(start: Catalogue, calls: SearchStrategy[FunctionCall]) -> Questions:
+    return calls.map(lambda call: Question(start, call))
 
 
 def _texts(kind: k.Text) -> SearchStrategy[str]:
@@ -192,7 +204,8 @@ def _text_defects(kind: k.Text) -> dict[str, Values]:
     if kind.max is not None:
         found["overlong"] = _overlong(kind, kind.max)
     if kind.shell:
-        found["shell"] = st.sampled_from(["-rf", "--help", "a\nb", "a\x01", "a\x7f"])
+        found["dash"] = st.sampled_from(["-rf", "--help"])
+        found["control"] = st.sampled_from(["a\nb", "a\x01", "a\x7f"])
     return found
 
 
@@ -203,12 +216,13 @@ def _overlong(kind: k.Text, longest: int) -> SearchStrategy[str]:
         st.sampled_from("xé🛑"),
         st.integers(1, 3),
     )
-    return by_a_little | values.huge_texts().filter(lambda text: kind.size(text) > longest)
+    return by_a_little | st.sampled_from([text for text in values.HUGE if kind.size(text) > longest])
 
 
 def _outside(choices: tuple[str, ...]) -> SearchStrategy[str]:
-    near = [near for choice in choices for near in (choice.upper(), choice + " ", " " + choice, choice[:-1])]
-    return st.one_of(st.sampled_from(["", *near]), values.texts()).filter(lambda text: text not in choices)
+    first = choices[0]
+    near = [*(choice.upper() for choice in choices), first + " ", " " + first, first[:-1], ""]
+    return (st.sampled_from(near) | values.short_texts()).filter(lambda text: text not in choices)
 
 
 def _unknown_ids(parameter: Parameter) -> Values:
@@ -225,7 +239,8 @@ def _policies(full: SearchStrategy[object], incremental: SearchStrategy[object])
 
 def _policy_defects() -> dict[str, Values]:
     good, good_incremental = st.integers(1, 3650), st.integers(1, 365)
-    other = st.sampled_from([None, "30", "", True, False, [], [30], {}, {"days": 30}, 30.5, 0.1])
+    other = st.sampled_from([None, "30", True, False, [30], {"days": 30}])
+    broken = st.sampled_from([30.5, 0.1])
     too_few, too_many = st.sampled_from([0, -1, -(2**31), -(10**30)]), [2**31, 10**30, 10**400]
     one_key = st.sampled_from(['{"full_days": 30}', '{"incremental_days": 7}', "{}", '{"FULL_DAYS": 30}']).map(Json)
     wide = st.sampled_from([3651, *too_many])
@@ -234,6 +249,7 @@ def _policy_defects() -> dict[str, Values]:
         "not an object": values.json_not_objects(),
         "missing key": one_key,
         "wrong type": _policies(other, good_incremental) | _policies(good, other),
+        "fraction": _policies(broken, good_incremental) | _policies(good, broken),
         "below": _policies(too_few, good_incremental) | _policies(good, too_few),
         "above": _policies(wide, good_incremental) | _policies(good, wide_incremental),
     }
@@ -252,11 +268,10 @@ def _options() -> SearchStrategy[Json]:
     return known.map(lambda options: Json(json.dumps(options)))
 
 
-def _bad_options() -> SearchStrategy[Json]:
+def _bad_option(name: str) -> SearchStrategy[Json]:
     wrong: dict[str, list[object]] = {
-        "repo": ["", "one", "1; reboot", True, [], {}],
-        "compression_level": ["", "high", -1, 10, "10", 1.5, True, [1]],
+        "repo": ["", "one", "1; reboot", "1x", True, [], {}],
+        "compression_level": ["", "high", "1x", -1, 10, "10", 1.5, True, [1]],
         "wait": ["true", 1, [], {}],
     }
-    pairs = [{name: value} for name, listed in wrong.items() for value in listed]
-    return st.sampled_from(pairs).map(lambda options: Json(json.dumps(options)))
+    return st.sampled_from([Json(json.dumps({name: value})) for value in wrong[name]])

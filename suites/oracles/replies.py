@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fixtures.targets.calls import FunctionCall, Reply
+from collections import Counter
+
+from fixtures.targets.calls import FunctionCall, Reply, literal
 from fixtures.targets.state import Dump, differences
 from suites.oracles.contract import Answer, Expectation, Refusal
 
@@ -26,8 +28,8 @@ _TOLD = 60
 
 def judge_reply(call: FunctionCall, expectation: Expectation, reply: Reply) -> list[str]:
     """What is wrong with `reply`, one line each; empty when it is as documented."""
-    if reply.sqlstate is not None and reply.sqlstate not in CODES:
-        return [f"E3: an internal error got through: {_shown(reply)}"]
+    if raw := judge_raw(reply):
+        return raw
     complaints = _bad_form(reply) if reply.sqlstate is not None else []
     if not expectation:
         return complaints
@@ -35,25 +37,50 @@ def judge_reply(call: FunctionCall, expectation: Expectation, reply: Reply) -> l
     return complaints + min(fitting, key=len, default=[f"{_clauses(expectation)}: another answer is documented"])
 
 
+def judge_raw(reply: Reply) -> list[str]:
+    """E3: whether an error got through that no function raises on purpose."""
+    known = reply.sqlstate is None or reply.sqlstate in CODES
+    return [] if known else [f"E3: an internal error got through: {_shown(reply)}"]
+
+
 def judge_trace(before: Dump, after: Dump) -> list[str]:
     """E5: what a refusal changed, one line each."""
     return [] if before == after else ["E5: the refusal left a trace:", *differences(before, after)]
 
 
-def told(call: FunctionCall, expectation: Expectation, reply: Reply, complaints: list[str]) -> str:
-    """The failure in a few lines: the function, the argument that matters, expected and got, a line for psql."""
+def judge_locks(before: Counter[tuple[str, ...]], after: Counter[tuple[str, ...]]) -> list[str]:
+    """E5: locks that a refused call took and that are still held, or took away, one line each."""
+    kept = [f"E5: the refusal kept a lock: {_lock(lock)}" for lock in after - before]
+    return kept + [f"E5: the refusal gave up a lock: {_lock(lock)}" for lock in before - after]
+
+
+def told(
+    call: FunctionCall, expectation: Expectation, reply: Reply, complaints: list[str], start: str = "working day"
+) -> str:
+    """The failure in a few lines: the function, the argument that matters, expected and got, a line for psql.
+
+    `start`: the starting catalogue's name.
+    """
     names = {name for expected in expectation if isinstance(expected, Refusal) for name in expected.names}
-    culprits = [f"{name} = {_short(repr(value))}" for name, value in call.arguments if name in names]
+    given = {
+        name: f"{name} = {_short(literal(value, call.function.parameter(name).type))}" for name, value in call.arguments
+    }
+    culprits = [text for name, text in given.items() if name in names] or list(given.values())
     expected = " or ".join(_described(alternative) for alternative in expectation) or "any documented answer"
     return "\n".join(
         [
-            f"{call.function.qualified}: {', '.join(culprits) or 'all arguments are fine'}",
+            f"{call.function.qualified}: {', '.join(culprits) or 'no arguments'}",
             f"  expected  {expected}",
             f"  got       {_shown(reply)}",
             *(f"  {complaint}" for complaint in complaints),
+            f"  starting  {start} (strategies/starts.py)",
             f"  psql      {call.script}",
         ]
     )
+
+
+def _lock(lock: tuple[str, ...]) -> str:
+    return " ".join(str(part) for part in lock if part is not None)
 
 
 def _bad_form(reply: Reply) -> list[str]:

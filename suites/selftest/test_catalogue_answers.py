@@ -168,6 +168,7 @@ def test_a_failure_is_told_in_a_few_lines_with_one_for_psql() -> None:
         "  expected  22003 naming p_retention_days and 0 (V3)",
         "  got       an answer of 0 rows",
         "  V3: another answer is documented",
+        "  starting  working day (strategies/starts.py)",
         "  psql      SELECT * FROM pggit.cleanup_old_jobs(p_retention_days => 0);",
     ]
 
@@ -180,7 +181,8 @@ LITERALS: list[tuple[Value, str]] = [
     ("it's", "'it''s'"),
     ("a\\'b", "E'a\\\\''b'"),
     ("a\n\u202e", "E'a\\U0000000a\\U0000202e'"),
-    ("é" * 300 + "'", "repeat('é', 300) || repeat('''', 1)"),
+    ("é" * 300 + "'", "repeat('é', 300) || ''''"),
+    (Json("[" * 200 + "]" * 200), "(repeat('[', 200) || repeat(']', 200))::jsonb"),
     (Json('{"a": "\\\\"}'), 'E\'{"a": "\\\\\\\\"}\''),
 ]
 

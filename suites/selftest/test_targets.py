@@ -240,7 +240,7 @@ def test_an_interrupt_in_the_middle_of_a_statement_stays_an_interrupt(server: Se
     template.drop()
 
 
-MUTANT = Mutant("m", "a story", "I2", "sequential", "a.sql", "a integer", "a bigint")
+MUTANT = Mutant("m", "a story", "I2", "sequential", "a.sql", "a integer", "a bigint", "s.f")
 
 
 def test_a_mutant_is_its_target_with_one_edit(tmp_path: Path) -> None:
