@@ -15,6 +15,7 @@ pytest_plugins = [
     "fixtures.engine.plugin",
     "suites.oracles.plugin",
     "suites.plugin",
+    "suites.races.plugin",
 ]
 
 

@@ -39,10 +39,14 @@ class Verdict:
         if not new:
             return
         self.counts["findings"] += len(new)
-        texts = [describe(finding, self._replay(finding), tried) for finding in new[:_SHOWN]]
+        texts = [self.described(finding, tried) for finding in new[:_SHOWN]]
         if len(new) > _SHOWN:
             texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
         pytest.fail("\n".join(texts), pytrace=False)
+
+    def described(self, finding: Finding, tried: str = "") -> str:
+        """The text of one finding, whose schedule is written down for replay."""
+        return describe(finding, self._replay(finding), tried)
 
     def _is_known(self, finding: Finding) -> bool:
         for limitation in self.limitations:
