@@ -246,3 +246,43 @@ def _all_calls(plan: Plan) -> Iterator[Call]:
 
 def _called(plan: Plan) -> set[str]:
     return {call.function for call in _all_calls(plan) if call.function}
+
+
+@dataclass(frozen=True)
+class Drain:
+    """A crew that empties a queue while it is hurt: `kills` tells after how many completed jobs which of those at
+    work (by place) is killed, `crashes` after how many the server crashes."""
+
+    seed: int
+    jobs: int
+    workers: int
+    kills: dict[int, int]
+    crashes: tuple[int, ...]
+
+    @property
+    def catalogue(self) -> str:
+        """As many jobs as it has, each of its own backup."""
+        return _MANY.format(jobs=self.jobs)
+
+
+KILL_EVERY = 30
+"""Completed jobs from one kill to the next: about a tenth of a second of a crew on two cores, but never a clock."""
+
+_MANY = """
+INSERT INTO pggit.backups (backup_id, backup_name, backup_type, backup_tool, commit_hash, location, status)
+SELECT ('00000000-0000-4000-8000-' || lpad((100000 + n)::text, 12, '0'))::uuid, 'backup-' || n, 'full', 'pg_dump',
+       'commit-3', 'file:///backups/' || n, 'in_progress' FROM generate_series(1, {jobs}) n;
+INSERT INTO pggit.backup_jobs (job_id, backup_id, job_type, command, tool, created_at)
+SELECT ('00000000-0000-4000-8000-' || lpad((200000 + n)::text, 12, '0'))::uuid,
+       ('00000000-0000-4000-8000-' || lpad((100000 + n)::text, 12, '0'))::uuid, 'backup', 'pg_dump', 'pg_dump',
+       now() - interval '1 hour' + n * interval '1 ms' FROM generate_series(1, {jobs}) n;
+ANALYZE pggit.backups, pggit.backup_jobs;
+"""
+
+
+def drain(seed: int, jobs: int) -> Drain:
+    """MOST_WORKERS workers, a kill after every KILL_EVERY completed jobs, two crashes."""
+    random = Random(seed)
+    kills = {done: random.randrange(MOST_WORKERS) for done in range(KILL_EVERY, jobs, KILL_EVERY)}
+    crashes = sorted(random.sample(range(jobs // 10, jobs * 9 // 10), 2))
+    return Drain(seed, jobs, MOST_WORKERS, kills, tuple(crashes))
