@@ -25,9 +25,12 @@ class Raced:
         return sum(1 for record in self.race.records if record.reply and record.reply.sqlstate)
 
 
-def run_pool(database: TargetDatabase, pool: Pool) -> Raced:
-    """Lets the pool race from its catalogue; then maintenance ends, and two last workers empty the queue."""
-    with database.starting(pool.catalogue) as connection:
+def run_pool(database: TargetDatabase, pool: Pool, *, renew: bool = False) -> Raced:
+    """Lets the pool race from its catalogue; then maintenance ends, and two last workers empty the queue.
+
+    `renew`: the tables are made anew before, for what many races delete slows them down.
+    """
+    with database.starting((database.renew_sql if renew else "") + pool.catalogue) as connection:
         start = database.dump(connection)
         records = race(database.conninfo, pool.scripts)
         findings = broken_invariants(connection)
