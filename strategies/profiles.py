@@ -43,7 +43,7 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("gate", "the same every time, in minutes: before every commit", examples=20, races=20, jobs=600),
+        Profile("gate", "the same every time, in minutes: before every commit", examples=20, races=40, jobs=1_000),
         Profile(
             "hunt",
             "random, as long as you let it; remembers what failed",

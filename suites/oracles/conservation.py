@@ -41,9 +41,10 @@ def _about(job: str, records: list[Record], race: Race) -> Iterator[RaceFinding]
     claims = [each for each in records if each.name == CLAIM]
     # A cancelled job is free again only after a reset, so failures and resets are all that lets go of a job.
     freed = [each for each in records if each.name in (FAIL, RESET) and (each.reply is None or each.rows == TRUE)]
-    for first, second in pairwise(sorted(claims, key=lambda each: each.ended or 0)):
-        if not any(_may_lie_between(each, first, second) for each in freed):
-            told = f"{first.worker} and {second.worker} both claimed job {job}, and nobody let go of it in between"
+    for one, other in pairwise(sorted(claims, key=lambda each: each.ended or 0)):
+        # Answers may be heard in another order than they were given in.
+        if not any(_may_lie_between(each, *pair) for each in freed for pair in ((one, other), (other, one))):
+            told = f"{one.worker} and {other.worker} both claimed job {job}, and nobody let go of it in between"
             yield _finding("C5:claimed-twice", told, CLAIM)
     completed = [each for each in records if each.name == COMPLETE and each.rows == TRUE]
     if len(completed) > 1:

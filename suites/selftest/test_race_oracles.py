@@ -41,7 +41,9 @@ def complete(worker: str, began: int, ended: int | None, reply: Reply | None) ->
 
 
 def fail(worker: str, began: int, ended: int, reply: Reply) -> Record:
-    arguments: dict[str, Value] = {"p_error": None, "p_retry_delay_seconds": 0, "p_worker_id": worker}
+    """By the worker itself, or by an operator `x` who tells no worker."""
+    arguments: dict[str, Value] = {"p_error": None, "p_retry_delay_seconds": 0}
+    arguments |= {} if worker == "x" else {"p_worker_id": worker}
     return record(worker, began, ended, "fail_backup_job", reply, p_job_id=JOB, **arguments)
 
 
@@ -84,6 +86,7 @@ GOOD = (claim("a", 1, 3, 1), claim("b", 2, 4, None), complete("a", 5, 6, TRUE), 
 @pytest.mark.parametrize(
     "good",
     [
+        race(claim("a", 1, 9, 1), fail("x", 2, 3, TRUE), claim("b", 4, 5, 2), end=row_of_job("running", 2, "b")),
         race(*GOOD, end=DONE),
         race(claim("a", 1, 2, 1), complete("a", 3, None, None), end=DONE),
         race(claim("a", 1, 2, 1), complete("a", 3, None, None), end=row_of_job("running", 1, "a")),
@@ -91,7 +94,15 @@ GOOD = (claim("a", 1, 3, 1), claim("b", 2, 4, None), complete("a", 5, 6, TRUE), 
         race(claim("a", 1, None, None), end=row_of_job("queued", 0)),
         race(claim("a", 1, 2, 1), fail("a", 3, 9, TRUE), claim("b", 4, 8, 2), end=row_of_job("running", 2, "b")),
     ],
-    ids=["plain", "reply lost", "call lost", "claim lost, done", "claim lost, not done", "overlapping"],
+    ids=[
+        "answer heard late",
+        "plain",
+        "reply lost",
+        "call lost",
+        "claim lost, done",
+        "claim lost, not done",
+        "overlapping",
+    ],
 )
 def test_a_good_history_is_not_blamed(good: Race) -> None:
     assert judge_race(good) == []
