@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.engine.finding import Finding
-from fixtures.limitations.registry import Limitation
+from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_schedule
 from suites.matrix import Cell
 
@@ -32,7 +32,7 @@ class Verdict:
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""
-        self.fail([finding for finding in findings if not self._is_known(finding)], tried)
+        self.fail([finding for finding in findings if not self.is_known(finding)], tried)
 
     def fail(self, new: Sequence[Finding], tried: str) -> None:
         """Fails the running test when there are findings, known or not."""
@@ -48,7 +48,8 @@ class Verdict:
         """The text of one finding, whose schedule is written down for replay."""
         return describe(finding, self._replay(finding), tried)
 
-    def _is_known(self, finding: Finding) -> bool:
+    def is_known(self, finding: Found) -> bool:
+        """Whether a limitation says so; counted for the closing summary."""
         for limitation in self.limitations:
             if limitation.covers(finding):
                 self.counts[f"limitation {limitation.id}"] += 1

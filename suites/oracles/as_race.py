@@ -20,7 +20,7 @@ def judge_as_race(history: History) -> list[Finding]:
         return []
     records = tuple(map(_record, outcomes))
     return [
-        Finding(found.code, " + ".join(found.functions), found.sentence, history)
+        Finding(found.code, found.function, found.sentence, history)
         for found in judge_race(Race(records, history.start, history.final))
     ]
 

@@ -27,6 +27,11 @@ class RaceFinding:
     functions: tuple[str, ...]
     sentence: str
 
+    @property
+    def function(self) -> str:
+        """Whom it blames, as findings about schedules and limitations write it."""
+        return " + ".join(self.functions)
+
 
 @dataclass(frozen=True)
 class Race:
