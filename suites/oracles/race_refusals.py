@@ -21,12 +21,11 @@ def _about(record: Record, race: Race) -> RaceFinding | None:
         return RaceFinding("C3:deadlock", (name,), f"{name} deadlocked, and every transaction was a single call")
     if code is not None and code not in CONCURRENCY | REFUSALS:
         return RaceFinding(f"E3:raw-{code}", (name,), f"{name} let {code} through: {reply.message}")
-    others = (
-        [other for other in race.records if other.worker != record.worker and other.overlaps(record)]
-        if (code in CONCURRENCY or told_busy(record))
-        else [record]
-    )
-    if told_busy(record) and not any(other.name == record.name for other in others):
+    busy = told_busy(record)
+    if not busy and code not in CONCURRENCY:
+        return None
+    others = [other for other in race.records if other.worker != record.worker and other.overlaps(record)]
+    if busy and not any(other.name == record.name for other in others):
         return RaceFinding("L1:held-from-outside", (name,), f"{name} answered busy though nobody was inside it")
     if not others:
         return RaceFinding("C2:no-witness", (name,), f"{name} was refused with {code} though nobody was in its way")

@@ -48,9 +48,7 @@ def run_drain(server: Server, database: TargetDatabase, plan: Drain) -> tuple[Ra
         findings = [*judge_race(whole), *broken_invariants(connection, at_rest=True)]
     left = [id for id, row in whole.jobs_after.items() if row["status"] != "completed"]
     if left:
-        said = (
-            f"{len(left)} jobs are not completed though every lost worker's job was recovered, the first is {left[0]}"
-        )
+        said = f"{len(left)} jobs are not completed, though lost workers' jobs were recovered: {left[0]}, …"
         findings.append(RaceFinding("C6:not-drained", ("pggit.get_next_backup_job",), said))
     return Raced(whole, tuple(findings)), supervisor
 

@@ -29,3 +29,4 @@ def test_no_job_is_lost_or_doubled_while_workers_are_killed_and_the_server_crash
     verdict.counts["workers killed"] += supervisor.kills
     verdict.counts["server crashes"] += supervisor.crashes
     race_verdict.settle(raced.findings, f"drain with seed {plan.seed}")
+    assert (supervisor.crashes, supervisor.kills > 0) == (len(plan.crashes), True)  # or nothing has been shown
