@@ -16,6 +16,7 @@ pytest_plugins = [
     "suites.oracles.plugin",
     "suites.invalid_inputs.plugin",
     "suites.plugin",
+    "suites.races.plugin",
 ]
 
 

@@ -10,7 +10,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 
 @dataclass(frozen=True)
 class Profile:
-    """One profile. `examples`: how many Hypothesis draws for one property.
+    """One profile. `examples`: how many Hypothesis draws for one property; `races`: how many pools of workers race;
+    `jobs`: how many a crew drains while workers are killed and the server crashes.
 
     `random`: another run draws other examples, and what failed is tried first the next time.
     `complete`: nothing may be skipped, deselected or excused by date.
@@ -19,6 +20,8 @@ class Profile:
     name: str
     purpose: str
     examples: int
+    races: int
+    jobs: int
     random: bool = False
     complete: bool = False
 
@@ -40,9 +43,23 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("gate", "the same every time, in minutes: before every commit", examples=20),
-        Profile("hunt", "random, as long as you let it; remembers what failed", examples=2_000, random=True),
-        Profile("release", "like gate, more of it, and nothing may be skipped", examples=200, complete=True),
+        Profile("gate", "the same every time, in minutes: before every commit", examples=20, races=40, jobs=1_000),
+        Profile(
+            "hunt",
+            "random, as long as you let it; remembers what failed",
+            examples=2_000,
+            races=100,
+            jobs=20_000,
+            random=True,
+        ),
+        Profile(
+            "release",
+            "like gate, more of it, and nothing may be skipped",
+            examples=200,
+            races=100,
+            jobs=20_000,
+            complete=True,
+        ),
     )
 }
 """By name; the first is the default."""

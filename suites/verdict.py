@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.engine.finding import Finding
-from fixtures.limitations.registry import Limitation
+from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_page, write_schedule
 from suites.matrix import Cell
 
@@ -32,26 +32,28 @@ class Verdict:
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""
-        self.fail([finding for finding in findings if not self._is_known(finding)], tried)
+        self.fail([finding for finding in findings if not self.is_known(finding)], tried)
 
     def fail(self, new: Sequence[Finding], tried: str) -> None:
         """Fails the running test when there are findings, known or not."""
         if not new:
             return
         self.counts["findings"] += len(new)
-        texts = [self._report(finding, tried) for finding in new[:_SHOWN]]
+        texts = [self.described(finding, tried) for finding in new[:_SHOWN]]
         if len(new) > _SHOWN:
             texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
         pytest.fail("\n".join(texts), pytrace=False)
 
-    def _is_known(self, finding: Finding) -> bool:
+    def described(self, finding: Finding, tried: str = "") -> str:
+        """The text of one finding, whose schedule and page are written down."""
+        schedule = write_schedule(finding, self.target, self.server, self.root)
+        picture = write_page(finding, schedule, self.root, tried)
+        return describe(finding, schedule, picture, tried)
+
+    def is_known(self, finding: Found) -> bool:
+        """Whether a limitation says so; counted for the closing summary."""
         for limitation in self.limitations:
             if limitation.covers(finding):
                 self.counts[f"limitation {limitation.id}"] += 1
                 return True
         return False
-
-    def _report(self, finding: Finding, tried: str) -> str:
-        schedule = write_schedule(finding, self.target, self.server, self.root)
-        picture = write_page(finding, schedule, self.root, tried)
-        return describe(finding, schedule, picture, tried)

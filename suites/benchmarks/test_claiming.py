@@ -15,11 +15,15 @@ import pytest
 
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase, Template
-from fixtures.workers.race import Reply, race
+from fixtures.workers.crew import race
+from fixtures.workers.record import Record
+from fixtures.workers.script import Script
+from strategies.races import CLAIM_ALL
 from suites.benchmarks.explaining import Reading, reading
 from suites.benchmarks.loading import backups, jobs, load
-from suites.benchmarks.tasks import CLAIM, CLAIMS, CLOCK, claim_some
 
+CLAIMS = 100
+CLAIM = "SELECT job_id FROM pggit.get_next_backup_job(%s)"
 QUEUED = (1_000, 10_000, 100_000, 1_000_000)
 FINISHED = (0, 100_000, 1_000_000)
 WORKERS = (1, 2, 4, 8, 16)
@@ -119,15 +123,15 @@ def test_workers_claim_each_job_once_and_their_throughput_is_shown(
         load(conn, backups(1, 10_000, "in_progress"), jobs(1, 10_000, "queued"))
     with pytestconfig.stash[SERVER_KEY].unpinned():
         for workers in WORKERS:
-            replies = race(fresh.conninfo, [claim_some] * workers)
-            claimed += [row[0] for each in replies for reply in each if reply.sql == CLAIM for row in reply.rows]
-            a_second[workers] = workers * CLAIMS / elapsed(replies)
+            script = Script(CLAIM_ALL.acts, CLAIMS)
+            records = race(fresh.conninfo, {f"w{workers}-{n}": script for n in range(workers)})
+            claimed += [row[0] for record in records for row in record.rows]
+            a_second[workers] = workers * CLAIMS / elapsed(records)
     shown: list[tuple[object, ...]] = [(crew, rate, rate / a_second[1]) for crew, rate in a_second.items()]
     show(capsys, "10,000 queued jobs, growing crew", ("workers", "claims a second", "ratio"), shown)
     assert len(set(claimed)) == len(claimed) == CLAIMS * sum(WORKERS)
 
 
-def elapsed(replies: list[list[Reply]]) -> float:
-    """Seconds of the server's clock from the first worker's start to the last one's end."""
-    readings = [float(str(reply.rows[0][0])) for each in replies for reply in each if reply.sql == CLOCK]
-    return max(readings) - min(readings)
+def elapsed(records: list[Record]) -> float:
+    """Seconds from the first call's start to the last one's end."""
+    return (max(record.ended or 0 for record in records) - min(record.began for record in records)) / 1e9

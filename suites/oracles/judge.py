@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History
+from suites.oracles.as_race import judge_as_race
 from suites.oracles.audit import judge_audit
 from suites.oracles.fencing import judge_fencing
 from suites.oracles.guards import judge_guards
@@ -28,6 +29,7 @@ class Judge:
             *judge_guards(history),
             *judge_fencing(history),
             *judge_audit(history),
+            *judge_as_race(history),
         ]
         if history.stuck or history.diverged:
             return found

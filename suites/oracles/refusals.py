@@ -7,8 +7,8 @@ from fixtures.engine.history import History, Outcome, Status
 from fixtures.targets.functions import CALLABLE
 
 BUSY = "PGGIT_CONCURRENT"
-_CONCURRENCY = {"55P03", "40001", "40P01"}
-_REFUSALS = {"02000", "22003", "22004", "22023", "23503", "23505", "25P01", "25006", "57014"}
+CONCURRENCY = {"55P03", "40001", "40P01"}
+REFUSALS = {"02000", "22003", "22004", "22023", "23503", "23505", "25P01", "25006", "57014"}
 _COMPLETIONS = ["pggit.complete_backup", "pggit.complete_backup_job"]
 _CONTRACTED = {function.qualified for function in CALLABLE}
 
@@ -20,7 +20,7 @@ def is_busy(outcome: Outcome) -> bool:
 
 def is_concurrency_refusal(outcome: Outcome) -> bool:
     """Whether the call was refused for what others were doing, not for what the catalogue holds."""
-    return outcome.sqlstate in _CONCURRENCY
+    return outcome.sqlstate in CONCURRENCY
 
 
 def refused(outcome: Outcome) -> str:
@@ -50,11 +50,11 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
     function, code = outcome.call.function, outcome.sqlstate
     if code == "40P01" and not _may_deadlock(history):
         return Finding("C3:deadlock", function, f"{function} deadlocked with a single call", history)
-    if (code in _CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome):
+    if (code in CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome):
         what = code or "busy"
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
     ours = function in _CONTRACTED  # what functions of others raise is their own business
-    if ours and outcome.status == Status.REFUSED and code not in _CONCURRENCY | _REFUSALS:
+    if ours and outcome.status == Status.REFUSED and code not in CONCURRENCY | REFUSALS:
         said = f"{function} let {code} through: {outcome.message}"
         return Finding(f"E3:raw-{code}", function, said, history)
     return None

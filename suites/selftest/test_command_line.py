@@ -42,6 +42,8 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], str], str]] = {
     "an unusable server": (lambda tmp: f"--postgres={tmp}", "postgres"),
     "no such schedule": (lambda tmp: f"--replay={tmp}/none.schedule", "cannot read the schedule"),
     "not a schedule": (lambda tmp: f"--replay={write(tmp / 'x.schedule', 'what = ')}", "is not a schedule file"),
+    "no time for a budget": (lambda _: "--budget=30", "write a whole number and s, m or h, like 90s, 30m, 2h"),
+    "a budget for the gate": (lambda _: "--budget=90s", "needs --profile=hunt or --profile=release"),
     "a broken registry": (lambda tmp: f"--target={target_with_registry(tmp)}", "unknown key 'limits'"),
 }
 
@@ -69,3 +71,13 @@ def test_bad_input_gets_one_clear_line(what: str, tmp_path: Path) -> None:
     assert [line for line in said.splitlines() if expected in line], said
     assert "Traceback" not in said
     assert "INTERNALERROR" not in said
+
+
+def test_a_budget_runs_races_with_a_line_of_progress_and_stops_at_the_first_finding_with_its_seed() -> None:
+    soak = ("--profile=hunt", "--hypothesis-seed=0")
+    green = run_pytest(*soak, "--budget=1s")
+    assert (green.returncode, "1 passed" in green.stdout) == (0, True)
+    assert re.search(r"\d+ s  1 races  \d+ calls/s  \d+ refusals  0 findings", green.stdout)
+    red = run_pytest(*soak, "--budget=1h", "--target=mutant:lost_worker_not_counted")
+    assert (red.returncode, "1 failed" in red.stdout) == (1, True)
+    assert re.search(r"race with seed (\d+), which comes first in: .* --hypothesis-seed=\1 ", red.stdout)

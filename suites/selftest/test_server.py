@@ -156,3 +156,13 @@ def affinity_of_a_backend(conninfo: str) -> set[int]:
 
 def test_a_session_server_is_started_once(pytestconfig: pytest.Config, server: Server) -> None:
     assert pytestconfig.stash[SERVER_KEY].get() is server
+
+
+def test_a_durable_server_that_crashes_comes_back_with_what_was_committed(server: Server) -> None:
+    with running_server(server.binaries, durable=True) as durable:
+        with connect(durable.conninfo()) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
+            again = durable.crash()
+        assert again.pid != durable.pid
+        assert one_value(again.conninfo(), "SELECT one FROM kept") == "1"
+        assert "database system was not properly shut down" in durable.log.read_text()

@@ -108,6 +108,13 @@ def test_a_run_that_is_ended_leaves_nothing(server: Server, number: signal.Signa
         assert not run.directory.exists()
 
 
+def test_a_run_that_is_killed_after_its_server_crashed_and_recovered_leaves_nothing(server: Server) -> None:
+    with another_run(server, "server = server.crash()") as run:
+        run.process.kill()
+        run.wait_until_gone()
+        assert not run.directory.exists()
+
+
 def test_a_keeper_that_is_asked_to_end_leaves_nothing(server: Server) -> None:
     with another_run(server) as run:
         os.kill(run.keeper, signal.SIGTERM)

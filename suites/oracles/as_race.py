@@ -1,0 +1,41 @@
+"""A schedule's history as a race, so that what is found in a race can be found again in a small schedule."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from fixtures.engine.finding import Finding
+from fixtures.engine.history import History, Outcome, Status
+from fixtures.targets.calls import FunctionCall, Notice, Reply
+from fixtures.workers.record import Record
+from strategies.races import small_calls
+from suites.oracles.race import Race
+from suites.oracles.race_judge import judge_race
+
+
+def judge_as_race(history: History) -> list[Finding]:
+    """What the oracles about races say, if all calls of the history are from the small programs of races."""
+    outcomes = [outcome for outcome in history.outcomes if outcome.call.function]
+    if history.stuck or history.diverged or not all(outcome.call.sql in _calls() for outcome in outcomes):
+        return []
+    records = tuple(map(_record, outcomes))
+    return [
+        Finding(found.code, found.function, found.sentence, history)
+        for found in judge_race(Race(records, history.start, history.final))
+    ]
+
+
+@cache
+def _calls() -> dict[str, FunctionCall]:
+    return {call.sql: call for call in small_calls()}
+
+
+def _record(outcome: Outcome) -> Record:
+    """Steps in place of nanoseconds. A call has ended when its transaction has."""
+    call = _calls()[outcome.call.sql]
+    if outcome.status == Status.UNFINISHED:
+        return Record(outcome.session, call, outcome.began)
+    ended = outcome.ended if outcome.committed is None else outcome.committed
+    notices = tuple(Notice(notice.severity, notice.sqlstate, notice.message) for notice in outcome.notices)
+    reply = Reply(outcome.rows, notices, outcome.sqlstate or None, outcome.message, outcome.detail, outcome.hint)
+    return Record(outcome.session, call, outcome.began, ended, reply)

@@ -1,0 +1,81 @@
+"""pytest: `--budget`, and the seeds of the races that a profile runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.postgres.session import SERVER_KEY
+from fixtures.targets.database import TargetDatabase
+from strategies.profiles import PROFILES
+from suites.races.verdict import RaceVerdict
+from suites.verdict import Verdict
+
+BUDGET = pytest.StashKey[float]()
+_SOAK = Path(__file__).with_name("test_soak.py")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--budget`."""
+    group = parser.getgroup("qualification")
+    group.addoption(
+        "--budget",
+        metavar="TIME",
+        help="nothing but races, one seed after another, for so long: 90s, 30m, 2h; for the profiles hunt and release",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before the arguments are collected
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the budget; with one, only the soak test is run."""
+    text = config.getoption("--budget")
+    if text is None or config.option.help:
+        return
+    found = re.fullmatch(r"([1-9]\d*)([smh])", text)
+    if found is None:
+        raise pytest.UsageError(f"--budget={text}: not a time; write a whole number and s, m or h, like 90s, 30m, 2h")
+    if config.getoption("--profile") == next(iter(PROFILES)):
+        raise pytest.UsageError("--budget needs --profile=hunt or --profile=release: the gate is the same every time")
+    config.stash[BUDGET] = int(found[1]) * _SECONDS[found[2]]
+    config.args[:] = [str(_SOAK)]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """The soak test is for `--budget` alone."""
+    return True if collection_path == _SOAK and BUDGET not in config.stash else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A race for each seed of the profile."""
+    if "race_seed" in metafunc.fixturenames:
+        first = first_seed(metafunc.config)
+        races = PROFILES[metafunc.config.getoption("--profile")].races
+        metafunc.parametrize("race_seed", range(first, first + races), ids="seed-{}".format)
+
+
+def first_seed(config: pytest.Config) -> int:
+    """Where the run's seeds begin: at 0, or at what `--hypothesis-seed` says, which a random profile draws."""
+    return int(config.option.hypothesis_seed or 0)
+
+
+@pytest.fixture
+def free_database(pytestconfig: pytest.Config, database: TargetDatabase) -> Iterator[TargetDatabase]:
+    """The target's database, on all cores: races on one would be rare."""
+    with pytestconfig.stash[SERVER_KEY].unpinned():
+        yield database
+
+
+@pytest.fixture
+def race_verdict(request: pytest.FixtureRequest, verdict: Verdict) -> RaceVerdict:
+    """Turns what was found in a race into red."""
+    return RaceVerdict(verdict, lambda: (request.getfixturevalue("engine"), request.getfixturevalue("judge")))
+
+
+@pytest.fixture
+def budget(pytestconfig: pytest.Config) -> float:
+    """The seconds of `--budget`."""
+    return pytestconfig.stash[BUDGET]
