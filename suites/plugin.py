@@ -12,7 +12,7 @@ import pytest
 from fixtures.engine.schedule_file import ScheduleFile, load
 from fixtures.errors import SetupError
 from fixtures.limitations.registry import load_limitations
-from fixtures.postgres.binaries import describe
+from fixtures.postgres.providers.source import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.exports import FORMS
 from fixtures.targets.plugin import EXAMPLES, TARGET
@@ -67,7 +67,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         limitations = load_limitations(target.limitations)
     except SetupError as error:
         raise pytest.UsageError(str(error)) from None
-    server = describe(config.stash[SERVER_KEY].binaries)
+    server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
     config.stash[VERDICT] = verdict = Verdict(spec, server, config.rootpath, limitations)
     due = [one.id for one in limitations if one.review_by < datetime.date.today()]
