@@ -57,8 +57,6 @@ def fresh(server: Server) -> Iterator[psycopg.Connection]:
     with connect(server.conninfo(FRESH)) as conn:
         yield conn
     drop_database(server, FRESH)
-    with connect(server.conninfo()) as conn:
-        conn.execute(f"DROP ROLE IF EXISTS {READER}".encode())
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +84,14 @@ def test_installing_twice_changes_nothing(server: Server, fresh: psycopg.Connect
 
 @pytest.mark.needs("createrole")
 def test_installing_again_takes_no_grant_away(server: Server, fresh: psycopg.Connection) -> None:
-    fresh.execute(f"CREATE ROLE {READER}; GRANT SELECT ON ALL TABLES IN SCHEMA pggit TO {READER}".encode())
-    before = dump(server, FRESH)
-    install(server, FRESH, REFERENCE.sql)
-    assert dump(server, FRESH) == before
+    fresh.execute(f"CREATE ROLE {READER}; GRANT {READER} TO CURRENT_USER".encode())
+    fresh.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA pggit TO {READER}".encode())
+    try:
+        before = dump(server, FRESH)
+        install(server, FRESH, REFERENCE.sql)
+        assert dump(server, FRESH) == before
+    finally:
+        fresh.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}".encode())
 
 
 def test_installing_again_minds_no_view_of_a_client(server: Server, fresh: psycopg.Connection) -> None:
