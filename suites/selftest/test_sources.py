@@ -16,7 +16,7 @@ from fixtures.postgres.capabilities import CAPABILITIES, probe
 from fixtures.postgres.choosing import choose, sources, split
 from fixtures.postgres.differences import differences, settings_of
 from fixtures.postgres.listing import print_list
-from fixtures.postgres.providers import local
+from fixtures.postgres.providers import engine, local
 from fixtures.postgres.server import OwnServer
 from suites.selftest.command_line import run_pytest
 
@@ -31,7 +31,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "PLACES", ())
     monkeypatch.setattr(local, "wheel_bindir", lambda _: None)
     monkeypatch.setattr(local.shutil, "which", lambda _: None)  # type: ignore[attr-defined]
-    monkeypatch.setattr(choosing, "docker_may_answer", lambda: False)
+    monkeypatch.setattr(engine, "complaint", lambda: "no engine")
 
 
 @pytest.mark.usefixtures("bare")
