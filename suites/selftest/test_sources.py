@@ -151,7 +151,7 @@ def test_every_server_of_a_list_is_found_before_any_is_run() -> None:
 
 def test_a_server_of_our_own_can_do_all_that_needs_no_machine(server: OwnServer) -> None:
     missing = {name for name, reason in probe(server).items() if reason}
-    assert missing <= {"docker", "linux", "root", "two-cores", "dblink"}
+    assert missing <= {"isolationtester", "docker", "linux", "root", "two-cores", "dblink"}
     assert set(probe(server)) == set(CAPABILITIES)
 
 
