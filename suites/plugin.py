@@ -12,10 +12,12 @@ import pytest
 from fixtures.engine.schedule_file import ScheduleFile, load
 from fixtures.errors import SetupError
 from fixtures.limitations.registry import load_limitations
-from fixtures.postgres.binaries import describe
+from fixtures.postgres.providers.source import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.exports import FORMS
+from fixtures.targets.functions import CALLABLE
 from fixtures.targets.plugin import EXAMPLES, TARGET
+from strategies.profiles import PROFILES
 from suites import matrix
 from suites.matrix import Cell
 from suites.verdict import Verdict
@@ -67,11 +69,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         limitations = load_limitations(target.limitations)
     except SetupError as error:
         raise pytest.UsageError(str(error)) from None
-    server = describe(config.stash[SERVER_KEY].binaries)
+    server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
     config.stash[VERDICT] = verdict = Verdict(spec, server, config.rootpath, limitations)
-    due = [one.id for one in limitations if one.review_by < datetime.date.today()]
-    if due and not hasattr(config, "workerinput"):
+    if (due := _overdue(config)) and not hasattr(config, "workerinput"):
         verdict.notes.append(f"limitations to look at again, their review_by has passed: {', '.join(due)}")
 
 
@@ -92,7 +93,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker of xdist hands its numbers to the process that reports."""
+    """A worker of xdist hands its numbers to the process that reports; a release that left something out fails."""
+    if not hasattr(session.config, "workerinput") and _excuses(session.config):
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     verdict = session.config.stash[VERDICT]
     if examples := session.config.stash.get(EXAMPLES, 0):
         verdict.counts["examples of calls, each from a known catalogue"] += examples
@@ -100,6 +103,25 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
+
+
+def _excuses(config: pytest.Config) -> list[str]:
+    """What a profile that must be complete did not try: skips, functions that the target lacks, dates that passed."""
+    if not PROFILES[config.getoption("--profile")].complete:
+        return []
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    skips = {str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped}
+    lacking = [function.qualified for function in CALLABLE if not config.stash[TARGET].offers(function.qualified)]
+    return [
+        *(f"a release allows no skip: {reason}" for reason in sorted(skips)),
+        *(f"a release needs every function: {name} is missing" for name in lacking),
+        *(f"a release allows no limitation whose review_by has passed: {one}" for one in _overdue(config)),
+    ]
+
+
+def _overdue(config: pytest.Config) -> list[str]:
+    return [one.id for one in config.stash[VERDICT].limitations if one.review_by < datetime.date.today()]
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -115,13 +137,16 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The numbers of the run in a few lines."""
     verdict = terminalreporter.config.stash[VERDICT]
-    if not (verdict.counts or verdict.notes or verdict.cells):
+    excuses = _excuses(terminalreporter.config)
+    if not (verdict.counts or verdict.notes or verdict.cells or excuses):
         return
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
     for line in [*(matrix.told(verdict.cells) if verdict.cells else ()), *verdict.notes]:
         terminalreporter.write_line(line)
+    for excuse in excuses:
+        terminalreporter.write_line(excuse, red=True)
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from fixtures.engine.explorer import every_order
 from fixtures.engine.history import History
 from fixtures.engine.plan import READ_COMMITTED, Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import Engine
+from fixtures.postgres.server import OwnServer
 from fixtures.postgres.session import SessionServer
 from fixtures.targets.state import State
 
@@ -69,7 +70,9 @@ def on_one_core(session_server: SessionServer) -> Iterator[None]:
     """Client and server on one core, and what they start, also where the run is not pinned anyhow."""
     before = os.sched_getaffinity(0)
     core = {session_server.pin.core if session_server.pin else min(before)}
-    processes = (0, session_server.get().pid)
+    server = session_server.get()
+    assert isinstance(server, OwnServer)
+    processes = (0, server.pid)
     for pid in processes:
         os.sched_setaffinity(pid, core)
     try:

@@ -20,12 +20,14 @@ from fixtures.engine.scheduler import Engine
 from fixtures.engine.session import connect as connect_plainly
 from fixtures.engine.session import run
 from fixtures.engine.stage import gated
-from fixtures.postgres.databases import connect, create_database, drop_database
+from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
+from fixtures.postgres.isolationtester import isolationtester
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.state import State, keep_baseline
 from suites.benchmarks.orders import PAIR, TRIO, Race, feasible, on_one_core, run_isolationtester
-from suites.isolationtester import program
 from suites.verdict import Verdict
+
+pytestmark = pytest.mark.needs("own-server")  # on one core with it
 
 ROUNDS = 5
 TIMES = 5
@@ -64,16 +66,17 @@ def bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
     session_server = pytestconfig.stash[SERVER_KEY]
     server = session_server.get()
     with on_one_core(session_server):
-        create_database(server, "bench")
-        with connect(server.conninfo("bench")) as connection:
+        name, plain = fresh_name("bench"), fresh_name("bench_plain")
+        create_database(server, name)
+        with connect(server.conninfo(name)) as connection:
             connection.execute(_SCHEMA.encode())
             state = keep_baseline(connection, ("bench",))
-        create_database(server, "bench_plain", template="bench")
-        conninfo = server.conninfo("bench")
+        create_database(server, plain, template=name)
+        conninfo = server.conninfo(name)
         with gated(conninfo, ("bench",), state) as (gates, stage), Engine(conninfo, gates, stage) as engine:
-            yield Bench(engine, state, server.conninfo("bench_plain"))
-        drop_database(server, "bench_plain")
-        drop_database(server, "bench")
+            yield Bench(engine, state, server.conninfo(plain))
+        drop_database(server, plain)
+        drop_database(server, name)
 
 
 def seconds(act: Callable[[], object]) -> float:
@@ -83,9 +86,9 @@ def seconds(act: Callable[[], object]) -> float:
     return perf_counter() - begun
 
 
+@pytest.mark.needs("isolationtester")
 @pytest.mark.parametrize(("race", "goal"), [(PAIR, 8), (TRIO, 15)], ids=["pair", "trio"])
 def test_orders_a_second_beside_isolationtester(race: Race, goal: int, bench: Bench, verdict: Verdict) -> None:
-    program()  # or skip
     orders = feasible(bench.engine, race)
     assert len(orders) == race.orders
     few, many = (race.spec(bench.state, orders, times) for times in (1, 1 + TIMES))
@@ -105,7 +108,7 @@ def test_orders_a_second_beside_isolationtester(race: Race, goal: int, bench: Be
 
 def _round(bench: Bench, race: Race, orders: list[History], few: str, many: str) -> tuple[float, float] | None:
     """Seconds an order, ours and theirs. None when two waiters woke in another order, which neither can force."""
-    tester, went = program(), list[bool]()
+    tester, went = str(isolationtester()), list[bool]()
     bench.renew()
     here = seconds(lambda: went.extend(not bench.engine.run(race.plan, h.choices).diverged for h in orders))
     one = seconds(lambda: went.append(run_isolationtester(tester, bench.ungated, few)))

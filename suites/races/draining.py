@@ -9,7 +9,7 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 from fixtures.postgres.databases import connect
-from fixtures.postgres.server import Server
+from fixtures.postgres.server import OwnServer
 from fixtures.targets.calls import FunctionCall
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import function
@@ -36,7 +36,7 @@ _CANCELLED = "SELECT job_id::text FROM pggit.backup_jobs WHERE status = 'cancell
 _LEFT = "SELECT count(*) FROM pggit.backup_jobs WHERE status <> 'completed'"
 
 
-def run_drain(server: Server, database: TargetDatabase, plan: Drain) -> tuple[Raced, Supervisor]:
+def run_drain(server: OwnServer, database: TargetDatabase, plan: Drain) -> tuple[Raced, Supervisor]:
     """Lets the crew empty the queue of `plan` on a server that may crash, and judges; and who saw to it."""
     with database.starting(plan.catalogue) as connection:
         start = database.dump(connection)
@@ -57,7 +57,7 @@ def run_drain(server: Server, database: TargetDatabase, plan: Drain) -> tuple[Ra
 class Supervisor:
     """Hires, kills, has the server crash, and recovers. `kills` counts the workers that it killed."""
 
-    server: Server
+    server: OwnServer
     conninfo: str
     plan: Drain
     records: list[Record] = field(default_factory=list)

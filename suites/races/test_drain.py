@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.postgres.server import Server, running_server
+from fixtures.postgres.server import OwnServer, running_server
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import Template
 from fixtures.targets.target import Target
@@ -16,9 +16,10 @@ from suites.races.verdict import RaceVerdict
 from suites.verdict import Verdict
 
 
+@pytest.mark.needs("own-server")
 @pytest.mark.clause("C5", "C6", "J1", "J2", "J3", "J5", "T3", "I4", "L5", "A1")
 def test_no_job_is_lost_or_doubled_while_workers_are_killed_and_the_server_crashes(
-    pytestconfig: pytest.Config, server: Server, target: Target, verdict: Verdict, race_verdict: RaceVerdict
+    pytestconfig: pytest.Config, server: OwnServer, target: Target, verdict: Verdict, race_verdict: RaceVerdict
 ) -> None:
     plan = drain(first_seed(pytestconfig), PROFILES[pytestconfig.getoption("--profile")].jobs)
     with pytestconfig.stash[SERVER_KEY].unpinned(), running_server(server.binaries, durable=True) as durable:

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.postgres.server import Server
+from fixtures.postgres.server import OwnServer
 from fixtures.targets.database import TargetDatabase
 from fixtures.workers.crew import Crew, RaceError, race
 from fixtures.workers.script import CLAIM, Act, Mine, Script
 from strategies.catalogues import QUEUE_JOBS, QUEUE_OF_JOBS
 from strategies.races import CLAIM_ALL, DRAIN, RESUME, drain, pool
 from suites.selftest.test_server_leftovers import PATIENCE, another_run
+
+pytestmark = pytest.mark.needs("own-server")
 
 needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and pidfd")
 
@@ -51,7 +53,7 @@ def test_the_call_that_a_killed_worker_was_making_is_unknown_and_the_others_go_o
     assert [record for record in records if record.worker == "b" and record.reply is None] == []
 
 
-def test_a_worker_that_cannot_connect_ends_the_race_in_one_line(server: Server) -> None:
+def test_a_worker_that_cannot_connect_ends_the_race_in_one_line(server: OwnServer) -> None:
     with pytest.raises(RaceError, match="worker a does not get to the start"):
         race(server.conninfo("no_such_database"), {"a": RESUME})
 
@@ -63,7 +65,7 @@ def test_the_same_seed_draws_the_same_race() -> None:
 
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_leaves_no_worker(server: Server, number: signal.Signals) -> None:
+def test_a_run_that_is_ended_leaves_no_worker(server: OwnServer, number: signal.Signals) -> None:
     with another_run(server, AT_WORK) as run:
         workers = [os.pidfd_open(pid) for pid in descendants(run.process.pid)]
         assert len(workers) >= 5  # keeper, server, the process that makes workers, two workers

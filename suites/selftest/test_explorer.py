@@ -31,7 +31,7 @@ COMPARED = {
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_explorer") as book:
+    with opened(server, "explorer") as book:
         yield book
 
 

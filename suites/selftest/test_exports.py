@@ -13,10 +13,10 @@ from fixtures.engine.history import History
 from fixtures.engine.plan import Call, Plan, Program, Transaction
 from fixtures.errors import SetupError
 from fixtures.postgres.databases import connect
+from fixtures.postgres.isolationtester import isolationtester
 from fixtures.postgres.server import Server
 from fixtures.reporting.by_hand import by_hand
 from fixtures.reporting.exports import isolation_spec, psql_script
-from suites.isolationtester import program
 from suites.selftest.command_line import run_pytest
 from suites.selftest.textbook import Textbook, opened
 
@@ -29,7 +29,7 @@ ODD = Call(r"INSERT INTO book.log (what) VALUES ('{a\b}'), (E'{\\}''')")
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_exports") as book:
+    with opened(server, "exports") as book:
         yield book
 
 
@@ -77,9 +77,10 @@ def test_a_wait_is_told_to_the_one_who_pastes(book: Textbook) -> None:
     assert any("terminal b (waits for a)" in script for script in scripts)
 
 
+@pytest.mark.needs("isolationtester")
 @pytest.mark.parametrize("second", [CAREFUL, ADD, ODD], ids=["careful", "add", "odd text"])
 def test_isolationtester_comes_to_the_same_contents(book: Textbook, second: Call) -> None:
-    tester = program()
+    tester = str(isolationtester())
     histories = orders(book, block("a", CAREFUL), block("b", second))
     ungated = [history for history in histories if not by_hand(history, book.engine.gates).stop]
     assert len(ungated) > 2

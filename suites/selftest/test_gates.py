@@ -26,7 +26,7 @@ CALLS = [
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_gates") as book:
+    with opened(server, "gates") as book:
         yield book
 
 
@@ -123,7 +123,7 @@ def test_a_cancel_at_a_gate_loses_no_gate_of_the_next_call(book: Textbook, sessi
 
 
 def test_removed_gates_leave_the_functions_as_they_were(server: Server) -> None:
-    with opened(server, "selftest_removal") as book, connect_psycopg(book.engine.conninfo) as gated:
+    with opened(server, "removal") as book, connect_psycopg(book.engine.conninfo) as gated:
         assert "qualify.gate" in sources(book.engine.conninfo)
         remove_gates(gated, book.engine.gates)
         assert sources(book.engine.conninfo) == sources(book.ungated)

@@ -50,7 +50,9 @@ def shortest(engine: Engine, judge: Judge, plan: Plan) -> Finding:
     return next(iter(found.values()))
 
 
-@pytest.mark.parametrize(("mutant", "pair", "code"), [("verify_backup_unguarded", "verify+verify", "C1:not-serial")])
+@pytest.mark.parametrize(
+    ("mutant", "pair", "code"), [("verify_backup_unguarded", "day-verify+verify", "C1:not-serial")]
+)
 def test_a_planted_bug_is_found_and_replays_every_time(server: Server, mutant: str, pair: str, code: str) -> None:
     with opened(server, f"mutant:{mutant}") as (engine, judge):
         finding = shortest(engine, judge, plan_of(pair))
@@ -60,7 +62,7 @@ def test_a_planted_bug_is_found_and_replays_every_time(server: Server, mutant: s
         assert all(replay(engine, judge, schedule).same for _ in range(REPLAYS))
 
 
-@pytest.mark.parametrize("pair", ["verify+verify"])
+@pytest.mark.parametrize("pair", ["day-verify+verify"])
 def test_the_reference_is_not_blamed(server: Server, pair: str) -> None:
     with opened(server, "reference") as (engine, judge):
         assert search(engine, judge, plan_of(pair)).shortest == {}

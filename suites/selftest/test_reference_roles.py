@@ -10,6 +10,7 @@ from dataclasses import replace
 import psycopg
 import pytest
 
+from fixtures.postgres.databases import fresh_name
 from fixtures.postgres.server import Server
 from fixtures.targets.calls import FunctionCall, Reply
 from fixtures.targets.database import TargetDatabase, Template
@@ -19,7 +20,10 @@ from fixtures.targets.target import load_target
 from suites.sequential.plain_calls import CATALOGUE, plain_call
 
 SECTIONS = ("Three roles", "Reading", "Working the queue", "Operating")
-GRANTEE = "somebody"
+DOCUMENTED, GRANTEE = "somebody", fresh_name("somebody")
+
+pytestmark = pytest.mark.needs("createrole")
+
 CALLS = {function.name: plain_call(function) for function in CALLABLE}
 WORKING = {
     "get_next_backup_job", "complete_backup_job", "fail_backup_job", "complete_backup", "fail_backup",
@@ -51,9 +55,10 @@ def reference(server: Server) -> Iterator[TargetDatabase]:
 @contextmanager
 def somebody(database: TargetDatabase, *sections: str, mode: str = "") -> Iterator[psycopg.Connection]:
     """A connection as a role that has the GRANTs of these sections, in a transaction that is never committed."""
-    grants = "".join(documented_grants()[name] for name in sections)
+    grants = "".join(documented_grants()[name] for name in sections).replace(f" {DOCUMENTED}", f" {GRANTEE}")
     with database.starting(CATALOGUE) as conn:
         conn.execute(f"BEGIN; SELECT pg_current_xact_id(); CREATE ROLE {GRANTEE}; {grants}".encode())
+        conn.execute(f"GRANT {GRANTEE} TO CURRENT_USER".encode())
         conn.execute(f"SET LOCAL ROLE {GRANTEE}; {mode}".encode())
         yield conn
         conn.rollback()

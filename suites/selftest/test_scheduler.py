@@ -20,7 +20,7 @@ SKIP = Call.of("book.skip_to_free")
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_scheduler") as book:
+    with opened(server, "scheduler") as book:
         yield book
 
 

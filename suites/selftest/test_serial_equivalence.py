@@ -15,7 +15,7 @@ from suites.selftest.textbook import Textbook, opened
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_serial") as book:
+    with opened(server, "serial") as book:
         yield book
 
 

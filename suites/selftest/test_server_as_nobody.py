@@ -15,11 +15,14 @@ from pathlib import Path
 import platformdirs
 import psycopg
 import psycopg_binary
+import pytest
 import typing_extensions
 
 from fixtures import errors, postgres
 from fixtures.postgres.cache import open_to_others
-from fixtures.postgres.server import Server
+from fixtures.postgres.server import OwnServer
+
+pytestmark = pytest.mark.needs("own-server")
 
 RUN = """
 import os, sys
@@ -55,7 +58,7 @@ def python_for_all() -> Iterator[tuple[Path, Path]]:
         yield home / "bin" / version, imports
 
 
-def test_a_server_runs_for_an_ordinary_user_without_a_home(server: Server) -> None:
+def test_a_server_runs_for_an_ordinary_user_without_a_home(server: OwnServer) -> None:
     user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
     with python_for_all() as (python, imports), tempfile.TemporaryDirectory(prefix="selftest-") as temporary:
         Path(temporary).chmod(0o1777)

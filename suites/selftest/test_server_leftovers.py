@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from fixtures.postgres import keeper
-from fixtures.postgres.server import Server, running_server
+from fixtures.postgres.server import OwnServer, running_server
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and pidfd")
+pytestmark = pytest.mark.needs("own-server", "linux")  # /proc and pidfd
 
 CHECKOUT = Path(keeper.__file__).parents[2]
 PATIENCE = 10  # seconds until a process that should have ended counts as left behind
@@ -75,7 +75,7 @@ def working_below(directory: Path) -> list[int]:
 
 
 @contextmanager
-def another_run(server: Server, meanwhile: str = "pass") -> Iterator[Run]:
+def another_run(server: OwnServer, meanwhile: str = "pass") -> Iterator[Run]:
     process = subprocess.Popen(
         [sys.executable, "-c", RUN.format(meanwhile=meanwhile), str(server.binaries.bindir)],
         cwd=CHECKOUT,
@@ -101,28 +101,28 @@ def another_run(server: Server, meanwhile: str = "pass") -> Iterator[Run]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_run_that_is_ended_leaves_nothing(server: Server, number: signal.Signals) -> None:
+def test_a_run_that_is_ended_leaves_nothing(server: OwnServer, number: signal.Signals) -> None:
     with another_run(server) as run:
         os.killpg(run.process.pid, number)  # as a terminal does, or who wants to be thorough
         run.wait_until_gone()
         assert not run.directory.exists()
 
 
-def test_a_run_that_is_killed_after_its_server_crashed_and_recovered_leaves_nothing(server: Server) -> None:
+def test_a_run_that_is_killed_after_its_server_crashed_and_recovered_leaves_nothing(server: OwnServer) -> None:
     with another_run(server, "server = server.crash()") as run:
         run.process.kill()
         run.wait_until_gone()
         assert not run.directory.exists()
 
 
-def test_a_keeper_that_is_asked_to_end_leaves_nothing(server: Server) -> None:
+def test_a_keeper_that_is_asked_to_end_leaves_nothing(server: OwnServer) -> None:
     with another_run(server) as run:
         os.kill(run.keeper, signal.SIGTERM)
         run.wait_until_gone()
         assert not run.directory.exists()
 
 
-def test_a_server_dies_with_its_keeper_and_the_next_run_removes_its_directory(server: Server) -> None:
+def test_a_server_dies_with_its_keeper_and_the_next_run_removes_its_directory(server: OwnServer) -> None:
     with another_run(server) as run:
         os.kill(run.keeper, signal.SIGKILL)
         run.wait_until_gone()
@@ -131,7 +131,7 @@ def test_a_server_dies_with_its_keeper_and_the_next_run_removes_its_directory(se
             assert not run.directory.exists()
 
 
-def test_a_run_whose_keeper_was_killed_removes_the_directory_itself(server: Server) -> None:
+def test_a_run_whose_keeper_was_killed_removes_the_directory_itself(server: OwnServer) -> None:
     with another_run(server) as run:
         os.kill(run.keeper, signal.SIGKILL)
         run.wait_until_gone()
@@ -140,7 +140,7 @@ def test_a_run_whose_keeper_was_killed_removes_the_directory_itself(server: Serv
 
 
 def test_a_server_that_outlives_its_keeper_is_stopped_by_the_next_run(
-    server: Server, monkeypatch: pytest.MonkeyPatch
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "STOP_LIMIT", 0.1)
     with another_run(server) as run:
@@ -153,7 +153,7 @@ def test_a_server_that_outlives_its_keeper_is_stopped_by_the_next_run(
         assert not run.directory.exists()
 
 
-def test_a_killed_postmaster_leaves_no_shared_memory(server: Server) -> None:
+def test_a_killed_postmaster_leaves_no_shared_memory(server: OwnServer) -> None:
     with another_run(server) as run:
         key, identifier = keeper.read_pidfile(run.directory / "data" / "postmaster.pid")[6].split()
         assert [key, identifier] in segments()
@@ -168,7 +168,7 @@ def segments() -> list[list[str]]:
     return [line.split()[:2] for line in Path("/proc/sysvipc/shm").read_text().splitlines()[1:]]
 
 
-def test_a_child_that_outlives_the_run_does_not_keep_its_server(server: Server) -> None:
+def test_a_child_that_outlives_the_run_does_not_keep_its_server(server: OwnServer) -> None:
     with another_run(server, "os.fork() or signal.pause()") as run:
         children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
         (child,) = (int(pid) for pid in children if int(pid) != run.keeper)
@@ -180,19 +180,19 @@ def test_a_child_that_outlives_the_run_does_not_keep_its_server(server: Server) 
             os.kill(child, signal.SIGKILL)
 
 
-def test_a_forked_child_that_ends_does_not_take_the_server_with_it(server: Server) -> None:
+def test_a_forked_child_that_ends_does_not_take_the_server_with_it(server: OwnServer) -> None:
     fork = "child = os.fork(); child or sys.exit(); os.waitpid(child, 0)"
     with another_run(server, fork) as run:
         assert working_below(run.directory)
         assert run.directory.exists()
 
 
-def test_a_directory_in_use_is_never_swept(server: Server) -> None:
+def test_a_directory_in_use_is_never_swept(server: OwnServer) -> None:
     keeper.sweep([str(server.directory)])
     assert (server.data_directory / "postmaster.pid").exists()
 
 
-def test_a_killed_run_with_workers_leaves_nothing(server: Server, tmp_path: Path) -> None:
+def test_a_killed_run_with_workers_leaves_nothing(server: OwnServer, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     (tmp_path / "test_forever.py").write_text(TESTS.format(fifo=str(fifo)))

@@ -18,10 +18,14 @@ import pytest
 
 from fixtures.errors import SetupError
 from fixtures.postgres import account, cache, keeper, places
-from fixtures.postgres.binaries import Binaries, describe, find_binaries
+from fixtures.postgres.binaries import Binaries, find_binaries
 from fixtures.postgres.cluster import ready_cluster
 from fixtures.postgres.databases import connect
-from fixtures.postgres.server import Server, running_server
+from fixtures.postgres.providers.local import LocalSource
+from fixtures.postgres.providers.source import describe
+from fixtures.postgres.server import OwnServer, running_server
+
+pytestmark = pytest.mark.needs("own-server")
 
 CHECKOUT = Path(keeper.__file__).parents[2]
 
@@ -40,14 +44,14 @@ def script(path: Path, text: str, mode: int = 0o755) -> None:
 
 
 @pytest.mark.parametrize("tail", ["", "/postgres", "/.."])
-def test_binaries_are_found_by_directory_program_or_installation(server: Server, tail: str) -> None:
+def test_binaries_are_found_by_directory_program_or_installation(server: OwnServer, tail: str) -> None:
     found = find_binaries(f"{server.binaries.bindir}{tail}")
     assert (found.bindir, found.version) == (server.binaries.bindir, server.binaries.version)
     assert found.provider == "local"
-    assert found.version in describe(found)
+    assert found.version in describe(LocalSource(found))
 
 
-def test_binaries_are_found_through_a_link(server: Server, tmp_path: Path) -> None:
+def test_binaries_are_found_through_a_link(server: OwnServer, tmp_path: Path) -> None:
     (tmp_path / "postgres").symlink_to(server.binaries.program("postgres"))
     assert find_binaries(str(tmp_path)).bindir == server.binaries.bindir
 
@@ -98,7 +102,7 @@ def without_luck(directory: Path, binaries: Binaries) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_pytest_refuses_a_server_that_cannot_be_had_in_one_line(server: Server, workers: int) -> None:
+def test_pytest_refuses_a_server_that_cannot_be_had_in_one_line(server: OwnServer, workers: int) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "fixtures.postgres.plugin", "--noconftest"]
     with open_directory() as directory:
         without_luck(directory, server.binaries)
@@ -109,9 +113,9 @@ def test_pytest_refuses_a_server_that_cannot_be_had_in_one_line(server: Server, 
     assert "Traceback" not in answer.stdout
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
+@pytest.mark.needs("root")
 def test_binaries_out_of_the_accounts_reach_are_copied(
-    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: OwnServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prefix = server.binaries.bindir.parent
     closed = tmp_path / "closed" / prefix.parent.name / prefix.name
@@ -137,7 +141,7 @@ def test_root_without_an_account_for_the_server_is_told_to_make_one(monkeypatch:
         account.server_account()
 
 
-def test_too_little_space_is_told_with_how_much_and_where(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_space_is_told_with_how_much_and_where(server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(places, "NEEDED_BYTES", 2**60)
     temporary = tempfile.gettempdir()
     message = rf"needs {2**40} MiB: .*\d+ MiB in {temporary}; free some, or set TMPDIR"
@@ -145,7 +149,7 @@ def test_too_little_space_is_told_with_how_much_and_where(server: Server, monkey
         pass
 
 
-def test_a_server_goes_where_there_is_room(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_goes_where_there_is_room(server: OwnServer, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_directory() as directory:
         closed = directory / "closed"
         closed.mkdir(mode=0o500)
@@ -157,7 +161,7 @@ def test_a_server_goes_where_there_is_room(server: Server, monkeypatch: pytest.M
 
 @pytest.mark.parametrize("name", ["x" * 100, "a,b"])
 def test_a_socket_whose_path_would_not_do_lies_elsewhere(
-    server: Server, monkeypatch: pytest.MonkeyPatch, name: str
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     with open_directory() as directory:
         (directory / name).mkdir()
@@ -209,7 +213,7 @@ def test_a_damaged_cache_entry_is_built_again(
 
 
 def test_a_damaged_ready_cluster_is_built_again(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
     (ready_cluster(server.binaries) / "global" / "pg_control").write_bytes(b"")
@@ -218,7 +222,7 @@ def test_a_damaged_ready_cluster_is_built_again(
 
 
 def test_an_initdb_that_fails_is_quoted_and_nothing_is_kept(
-    server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    server: OwnServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cache, "cache_directory", lambda: tmp_path)
     with open_directory() as directory:

@@ -20,7 +20,7 @@ SQL = (Path(__file__).parent / "races.sql").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_textbook", SQL) as book:
+    with opened(server, "textbook", SQL) as book:
         yield book
 
 

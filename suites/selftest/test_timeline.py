@@ -27,7 +27,7 @@ TRANSFERS = (Call.of("book.transfer", 1, 2), Call.of("book.transfer", 2, 1))
 
 @pytest.fixture(scope="module")
 def book(server: Server) -> Iterator[Textbook]:
-    with opened(server, "selftest_timeline") as book:
+    with opened(server, "timeline") as book:
         yield book
 
 

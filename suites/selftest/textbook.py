@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fixtures.engine.scheduler import Engine
 from fixtures.engine.serial import SerialRunner
 from fixtures.engine.stage import gated
-from fixtures.postgres.databases import connect, create_database, drop_database
+from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
 from fixtures.postgres.server import Server
 from fixtures.targets.state import keep_baseline
 
@@ -150,7 +150,8 @@ class Textbook:
 
 @contextmanager
 def opened(server: Server, name: str, sql: str = TEXTBOOK) -> Iterator[Textbook]:
-    """Two databases with `sql` installed, one of them gated; both are dropped in the end."""
+    """Two databases (their names tell `name`) with `sql` installed, one of them gated; both are dropped in the end."""
+    name = fresh_name(name)
     plain = f"{name}_plain"
     create_database(server, name)
     with connect(server.conninfo(name)) as connection:

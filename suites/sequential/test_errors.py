@@ -136,6 +136,7 @@ def test_a_serialization_failure_passes_untouched(database: TargetDatabase) -> N
     assert (reply.sqlstate, reply.detail) == ("40001", "")
 
 
+@pytest.mark.needs("superuser-settings")
 @pytest.mark.clause("E2")
 def test_a_deadlock_passes_untouched(database: TargetDatabase) -> None:
     with database.starting(CATALOGUE) as conn, session(database) as other:
@@ -165,6 +166,7 @@ def test_a_cancel_passes_untouched(database: TargetDatabase) -> None:
     assert result.error_field(DiagnosticField.MESSAGE_DETAIL) is None
 
 
+@pytest.mark.needs("superuser-settings")
 @pytest.mark.clause("E2")
 def test_a_lack_of_resources_passes_untouched(database: TargetDatabase) -> None:
     many = "INSERT INTO pggit.backups (backup_name, backup_type, backup_tool, location) SELECT repeat('x', 255),"
