@@ -15,8 +15,11 @@ from strategies import catalogues as c
 from strategies.programs import ASSIGN_XID
 
 _BACKUPS = (1, 2, 3)
-_MOST_CALLS = 5
-"""Of all sessions together: every order of them is run one after another, to compare with."""
+_MOST_COMMANDS = 8
+"""Of all sessions together: every order of the calls is run one after another, to compare with."""
+
+_STEPS = 30
+"""So many steps have their choice drawn; then the session that went last goes on."""
 
 SAVEPOINT, GO_BACK = Call("SAVEPOINT s"), Call("ROLLBACK TO s")
 
@@ -32,10 +35,10 @@ class Situation:
 def situations() -> SearchStrategy[Situation]:
     """Any situation."""
     return st.builds(
-        lambda catalogue, programs, choices: Situation(Plan(catalogue, programs, "drawn"), tuple(choices)),
+        lambda catalogue, programs, choices: Situation(Plan(catalogue, programs, "drawn"), choices),
         _catalogues(),
         _programs(),
-        st.lists(st.integers(0, 3), max_size=40),
+        st.tuples(*[st.integers(0, 3)] * _STEPS),  # of a fixed length: lists would mostly be too short to switch late
     )
 
 
@@ -45,7 +48,7 @@ def _backup(number: int) -> SearchStrategy[str]:
     backups = st.builds(
         lambda type, status, age: c.backup(id, f"backup-{number}", type, status, age),
         st.sampled_from(["full", "incremental", "differential"]),
-        st.sampled_from(["completed", "in_progress", "failed", "expired"]),
+        st.sampled_from(["completed", "completed", "in_progress", "failed", "expired"]),
         st.sampled_from([0, 20, 60]),
     )
     jobs = st.sampled_from([("queued", 0), ("running", 1), ("running", 3), ("failed", 3), ("completed", 1)]).map(
@@ -58,10 +61,11 @@ def _backup(number: int) -> SearchStrategy[str]:
     )
     verification = (
         "INSERT INTO pggit.backup_verifications (verification_id, backup_id, verification_type, status, verified_at)"
-        f" VALUES ('{c.uuid(200 + number)}', '{id}', 'checksum', 'queued', now());\n"
+        f" VALUES ('{c.uuid(200 + number)}', '{id}', 'integrity_check', 'queued', now());\n"
     )
     more = [st.just("") | jobs, st.sampled_from(["", link]), st.sampled_from(["", verification])]
-    return st.just("") | st.tuples(backups, *more).map("".join)
+    there = st.tuples(backups, *more).map("".join)
+    return st.one_of(st.just(""), there, there)
 
 
 def _catalogues() -> SearchStrategy[str]:
@@ -100,27 +104,41 @@ def _calls() -> SearchStrategy[tuple[Call, ...]]:
     )
 
 
-def _blocks() -> SearchStrategy[Transaction]:
-    def block(calls: list[tuple[Call, ...]], isolation: str, end: str, undone: bool) -> Transaction:
-        first, *rest = calls
-        opening = (SAVEPOINT, *first, GO_BACK) if undone else first
-        return Transaction((*opening, *(call for some in rest for call in some)), isolation, end)
-
-    ends = st.sampled_from(["COMMIT", "COMMIT", "ROLLBACK"])
-    return st.builds(
-        block, st.lists(_calls(), min_size=1, max_size=2), st.sampled_from(ISOLATION_LEVELS), ends, st.booleans()
-    )
-
-
-def _transactions() -> SearchStrategy[Transaction]:
-    singles = _calls().map(lambda calls: Transaction(calls[-1:]))
-    return st.one_of(singles, _blocks())
-
-
 def _programs() -> SearchStrategy[tuple[Program, ...]]:
-    each = st.lists(_transactions(), min_size=1, max_size=2)
-    return (
-        st.lists(each, min_size=2, max_size=4)
-        .map(lambda drawn: tuple(Program(name, tuple(some)) for name, some in zip("abcd", drawn, strict=False)))
-        .filter(lambda programs: sum(len(list(program.calls())) for program in programs) <= _MOST_CALLS)
+    """Programs over a pool of a few calls: those that meet are mostly the same ones, or of the same rows."""
+    return st.builds(
+        lambda pool, outlines: tuple(
+            Program(name, tuple(_transaction(outline, pool) for outline in some))
+            for name, some in zip("abcd", outlines, strict=False)
+        ),
+        st.lists(_calls(), min_size=1, max_size=3),
+        st.lists(st.lists(_outlines(), min_size=1, max_size=2), min_size=2, max_size=4),
+    ).filter(lambda programs: sum(len(list(program.calls())) for program in programs) <= _MOST_COMMANDS)
+
+
+@dataclass(frozen=True)
+class _Outline:
+    """A transaction whose calls are numbers in a pool; without an isolation level it is its first call alone."""
+
+    calls: list[int]
+    isolation: str | None
+    end: str
+    undone: bool
+
+
+def _outlines() -> SearchStrategy[_Outline]:
+    return st.builds(
+        _Outline,
+        st.lists(st.integers(0, 2), min_size=1, max_size=2),
+        st.none() | st.sampled_from(ISOLATION_LEVELS),
+        st.sampled_from(["COMMIT", "COMMIT", "ROLLBACK"]),
+        st.booleans(),
     )
+
+
+def _transaction(outline: _Outline, pool: list[tuple[Call, ...]]) -> Transaction:
+    first, *rest = (pool[number % len(pool)] for number in outline.calls)
+    if outline.isolation is None:
+        return Transaction(first[-1:])
+    opening = (SAVEPOINT, *first, GO_BACK) if outline.undone else first
+    return Transaction((*opening, *(call for calls in rest for call in calls)), outline.isolation, outline.end)

@@ -14,9 +14,12 @@ from suites.oracles.race_judge import judge_race
 
 
 def judge_as_race(history: History) -> list[Finding]:
-    """What the oracles about races say, if all calls of the history are from the small programs of races."""
+    """What the oracles about races say, if all calls of the history are from the small programs of races, and none
+    was undone: those oracles take every answer for one that lasts."""
     outcomes = [outcome for outcome in history.outcomes if outcome.call.function]
     if history.stuck or history.diverged or not all(outcome.call.sql in _calls() for outcome in outcomes):
+        return []
+    if any(outcome.status == Status.ANSWERED and outcome.committed is None for outcome in outcomes):
         return []
     records = tuple(map(_record, outcomes))
     return [

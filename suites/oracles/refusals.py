@@ -50,7 +50,7 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
     function, code = outcome.call.function, outcome.sqlstate
     if code == "40P01" and not _may_deadlock(history):
         return Finding("C3:deadlock", function, f"{function} deadlocked with a single call", history)
-    if (code in CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome):
+    if (code in CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome, history):
         what = code or "busy"
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
     ours = function in _CONTRACTED  # what functions of others raise is their own business
@@ -60,11 +60,19 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
     return None
 
 
-def _has_witness(outcome: Outcome) -> bool:
+def _has_witness(outcome: Outcome, history: History) -> bool:
     """C2: a held guard for the busy answer, a held row or guard for 55P03, an overlapping transaction for 40001."""
     if is_busy(outcome):
         return any(lock.is_advisory for lock in outcome.witnesses)
-    return bool(outcome.witnesses if outcome.sqlstate == "55P03" else outcome.others)
+    if outcome.sqlstate == "55P03":
+        return bool(outcome.witnesses)
+    return any(other.session != outcome.session and _overlap(other, outcome) for other in history.outcomes)
+
+
+def _overlap(other: Outcome, outcome: Outcome) -> bool:
+    """Whether the other's transaction was open at some time between this one's snapshot and end, or may have been."""
+    end = other.committed if other.committed is not None else other.ended
+    return other.began <= (outcome.ended or other.began) and (end is None or end >= outcome.sees_from)
 
 
 def _may_deadlock(history: History) -> bool:
