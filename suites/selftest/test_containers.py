@@ -86,7 +86,7 @@ def test_what_was_committed_survives_a_kill_on_a_volume_and_a_port_that_stay() -
     with running(IMAGE, durable=True) as server:
         with connect(server.conninfo()) as connection:
             connection.execute("CREATE TABLE t AS SELECT 42 AS answer")
-            server.crash()
+            server.kill()
             with pytest.raises(psycopg.OperationalError):
                 connection.execute("SELECT 1")
         server.restart()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import select
 import signal
-import sys
 from pathlib import Path
 
 import pytest
 
-from fixtures.postgres.server import OwnServer
+from fixtures.postgres.server import OwnServer, Server
 from fixtures.targets.database import TargetDatabase
 from fixtures.workers.crew import Crew, RaceError, race
 from fixtures.workers.script import CLAIM, Act, Mine, Script
@@ -18,9 +17,7 @@ from strategies.catalogues import QUEUE_JOBS, QUEUE_OF_JOBS
 from strategies.races import CLAIM_ALL, DRAIN, RESUME, drain, pool
 from suites.selftest.test_server_leftovers import PATIENCE, another_run
 
-pytestmark = pytest.mark.needs("own-server")
-
-needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and pidfd")
+needs_proc = pytest.mark.needs("own-server", "linux")  # /proc and pidfd
 
 FOR_EVER = Script((Act.of(CLAIM, p_worker_id=Mine.NAME),), rounds=10**9)
 AT_WORK = (
@@ -53,7 +50,7 @@ def test_the_call_that_a_killed_worker_was_making_is_unknown_and_the_others_go_o
     assert [record for record in records if record.worker == "b" and record.reply is None] == []
 
 
-def test_a_worker_that_cannot_connect_ends_the_race_in_one_line(server: OwnServer) -> None:
+def test_a_worker_that_cannot_connect_ends_the_race_in_one_line(server: Server) -> None:
     with pytest.raises(RaceError, match="worker a does not get to the start"):
         race(server.conninfo("no_such_database"), {"a": RESUME})
 
