@@ -205,6 +205,9 @@ def _small_programs(session: str) -> dict[str, tuple[Act, ...]]:
     }
 
 
+SMALL = c.BUSY_DAY
+"""The catalogue that all small plans start from."""
+
 _SESSIONS = ("a", "b")
 
 
@@ -230,7 +233,7 @@ def _small_plan(names: tuple[str, str]) -> Plan:
         Program(session, tuple(map(_transaction, _small_programs(session)[name])))
         for session, name in zip(_SESSIONS, names, strict=True)
     )
-    return Plan(c.BUSY_DAY, programs, "+".join(names))
+    return Plan(SMALL, programs, "+".join(names))
 
 
 def _transaction(act: Act) -> Transaction:

@@ -8,16 +8,18 @@ from fixtures.engine.finding import Finding
 from fixtures.engine.history import History, Outcome, Status
 from fixtures.targets.calls import FunctionCall, Notice, Reply
 from fixtures.workers.record import Record
-from strategies.races import small_calls
+from strategies.races import SMALL, small_calls
 from suites.oracles.race import Race
 from suites.oracles.race_judge import judge_race
 
 
 def judge_as_race(history: History) -> list[Finding]:
-    """What the oracles about races say, if all calls of the history are from the small programs of races, and none
-    was undone: those oracles take every answer for one that lasts."""
+    """What the oracles about races say, if the history is one of the small plans of races, and no call was undone:
+    those oracles know no other catalogue, and take every answer for one that lasts."""
     outcomes = [outcome for outcome in history.outcomes if outcome.call.function]
-    if history.stuck or history.diverged or not all(outcome.call.sql in _calls() for outcome in outcomes):
+    if history.plan.catalogue != SMALL or history.stuck or history.diverged:
+        return []
+    if not all(outcome.call.sql in _calls() for outcome in outcomes):
         return []
     if any(outcome.status == Status.ANSWERED and outcome.committed is None for outcome in outcomes):
         return []

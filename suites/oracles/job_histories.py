@@ -157,9 +157,14 @@ def _starts(race: Race) -> dict[str, World]:
 
 def _backup(row: Row) -> Backup:
     return Backup(
-        row["backup_id"] or "", row["backup_type"] or "", row["backup_tool"] or "", row["status"] or "",
+        row["backup_id"] or "", row["backup_type"] or "", row["backup_tool"] or "", _backup_status(row),
         row["commit_hash"], error=row["error_message"],
     )  # fmt: skip
+
+
+def _backup_status(row: Row) -> str:
+    """What retention and clean-up make of a completed backup is one to the queue."""
+    return "completed" if row["status"] in ("expired", "deleted") else row["status"] or ""
 
 
 def _job(id: str, row: Row) -> Job:
@@ -193,6 +198,6 @@ def _ends(race: Race) -> dict[str, _Status]:
     for id, row in race.jobs_after.items():
         jobs[row["backup_id"] or ""].add((id, row["status"] or "", number(row, "attempts")))
     return {
-        row["backup_id"] or "": (row["status"] or "", frozenset(jobs[row["backup_id"] or ""]))
+        row["backup_id"] or "": (_backup_status(row), frozenset(jobs[row["backup_id"] or ""]))
         for row in race.final["pggit.backups"]
     }
