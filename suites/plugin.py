@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.engine.lock_order import LockOrder
 from fixtures.engine.schedule_file import ScheduleFile, load
 from fixtures.errors import SetupError
 from fixtures.limitations.registry import load_limitations
@@ -102,6 +103,10 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
+        output["locks"] = [
+            [[*edge, *sorted(functions)] for edge, functions in edges.items()]
+            for edges in (verdict.locks.within, verdict.locks.across)
+        ]
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
 
 
@@ -131,6 +136,8 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})  # a worker that crashed has none
     verdict.counts.update(output.get("counts", {}))
     verdict.notes.extend(output.get("notes", []))
+    seen = output.get("locks", [[], []])
+    verdict.locks.include(LockOrder(*({(one, other): set(by) for one, other, *by in edges} for edges in seen)))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
 
 
@@ -143,7 +150,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
-    for line in [*(matrix.told(verdict.cells) if verdict.cells else ()), *verdict.notes]:
+    races = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
+    for line in [*races, *verdict.notes]:
         terminalreporter.write_line(line)
     for excuse in excuses:
         terminalreporter.write_line(excuse, red=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.engine.finding import Finding
+from fixtures.engine.lock_order import LockOrder
 from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_page, write_schedule
 from suites.matrix import Cell
@@ -20,7 +21,7 @@ _SHOWN = 3
 @dataclass
 class Verdict:
     """What a run says in the end. `root` is where reports are written; `counts` and `notes` are for
-    the closing summary, `cells` are the race matrix."""
+    the closing summary, `cells` are the race matrix, `locks` the order in which it saw them taken."""
 
     target: str
     server: str
@@ -29,6 +30,7 @@ class Verdict:
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
+    locks: LockOrder = field(default_factory=LockOrder)
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""

@@ -11,6 +11,7 @@ from fixtures.engine.counting import orders_represented
 from fixtures.engine.explorer import every_order, every_trace
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History
+from fixtures.engine.lock_order import LockOrder
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine, EngineError
 from suites.matrix import EQUIVALENT, FINDING, PARTLY, REFUSED, Cell
@@ -33,6 +34,7 @@ class Searched:
     bad: int = 0
     outcomes: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
+    locks: LockOrder = field(default_factory=LockOrder)
     shortest: dict[_Key, Finding] = field(default_factory=dict)
 
     def note(self, history: History, findings: list[Finding]) -> None:
@@ -42,6 +44,7 @@ class Searched:
             return
         self.orders += 1
         self.feasible += orders_represented(history)
+        self.locks.note(history.acquired)
         self.bad += bool(findings)
         self.refusals.update(filter(None, map(refused, history.outcomes)))
         for finding in findings:

@@ -19,4 +19,5 @@ def test_every_order_could_have_come_from_running_them_one_after_another(
 ) -> None:
     searched = search(engine, judge, plan)
     verdict.cells[plan.title] = searched.cell
+    verdict.locks.include(searched.locks)
     verdict.settle(searched.shortest.values(), str(searched))

@@ -138,3 +138,15 @@ BEGIN
   PERFORM FROM book.account WHERE id = 1 FOR UPDATE NOWAIT;
   UPDATE book.account SET balance = balance + 1 WHERE id = 1;
 END $$;
+
+CREATE FUNCTION book.account_then_seat() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM book.account WHERE id = 1 FOR UPDATE;
+  UPDATE book.seat SET taken_by = 'account' WHERE id = 1;
+END $$;
+
+CREATE FUNCTION book.seat_then_account() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE book.seat SET taken_by = 'seat' WHERE id = 1;
+  PERFORM FROM book.account WHERE id = 1 FOR UPDATE;
+END $$;

@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.engine.explorer import every_order, every_trace
 from fixtures.engine.history import History
+from fixtures.engine.lock_order import LockOrder, circles
 from fixtures.engine.plan import Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import ByName
 from fixtures.postgres.server import Server
@@ -96,6 +97,21 @@ def test_transfers_in_opposite_directions_deadlock_in_some_orders(book: Textbook
     codes = [{outcome.sqlstate for outcome in history.outcomes} for _, history in judged(book, both)]
     assert {""} in codes
     assert {"", "40P01"} in codes
+
+
+def test_locks_taken_in_opposite_orders_are_a_circle_also_where_it_does_not_strike(book: Textbook) -> None:
+    apart = Plan("", (block("a", "SELECT book.seat_then_account()", "SELECT book.account_then_seat()"),))
+    order = LockOrder()
+    order.note(book.engine.run(apart).acquired)
+    assert circles(order.within) == [("account", "seat")]
+    assert "account → seat → account, by book.account_then_seat, book.seat_then_account" in order.told()[1]
+
+
+def test_locks_taken_in_one_order_are_no_circle(book: Textbook) -> None:
+    order = LockOrder()
+    order.note(book.engine.run(twice("account_then_seat")).acquired)
+    assert order.within == {("account", "seat"): {"book.account_then_seat"}}
+    assert circles(order.within) == []
 
 
 def test_serializable_blocks_are_refused_with_40001_in_some_orders(book: Textbook) -> None:
