@@ -90,3 +90,12 @@ def pairs() -> Iterator[Plan]:
     for first in TWO_CALLS:
         for second in (first, *singles):
             yield Plan(c.DAY, (program(first, "a"), program(second, "b")), f"day-{first}+{second}")
+
+
+def triples() -> Iterator[Plan]:
+    """Three sessions: any program beside two that pass a backup and its job on to one another."""
+    for chain in (("claim", "complete-backup"), ("fail-job", "reset"), ("register-on-base", "retention")):
+        for third in (*SINGLE_CALLS, *BLOCKS):
+            names = (*chain, third)
+            programs = tuple(program(name, session) for name, session in zip(names, "abc", strict=True))
+            yield Plan(c.DAY, programs, "+".join(names))
