@@ -11,7 +11,8 @@ from hypothesis.database import DirectoryBasedExampleDatabase
 @dataclass(frozen=True)
 class Profile:
     """One profile. `examples`: how many Hypothesis draws for one property; `races`: how many pools of workers race;
-    `jobs`: how many a crew drains while workers are killed and the server crashes.
+    `jobs`: how many a crew drains while workers are killed and the server crashes; `crashes`: at how many gates of each
+    function the server goes down.
 
     `random`: another run draws other examples, and what failed is tried first the next time.
     `complete`: nothing may be skipped, deselected or excused by date.
@@ -22,6 +23,7 @@ class Profile:
     examples: int
     races: int
     jobs: int
+    crashes: int
     random: bool = False
     complete: bool = False
 
@@ -43,13 +45,16 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("gate", "the same every time, in minutes: before every commit", examples=20, races=40, jobs=1_000),
+        Profile(
+            "gate", "the same every time, in minutes: before every commit", examples=20, races=40, jobs=1_000, crashes=1
+        ),
         Profile(
             "hunt",
             "random, as long as you let it; remembers what failed",
             examples=2_000,
             races=100,
             jobs=20_000,
+            crashes=100,
             random=True,
         ),
         Profile(
@@ -58,6 +63,7 @@ PROFILES = {
             examples=200,
             races=100,
             jobs=20_000,
+            crashes=100,
             complete=True,
         ),
     )

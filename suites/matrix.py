@@ -1,4 +1,5 @@
-"""The race matrix: an answer for each pair of programs, and what all of them come to in a few lines."""
+"""The race matrix, an answer for each pair of programs, and the fault matrix, one for each gate and fault; and what all
+of them come to in a few lines."""
 
 from __future__ import annotations
 
@@ -10,6 +11,10 @@ EQUIVALENT = "equivalent in all orders"
 REFUSED = "refused as documented"
 FINDING = "finding"
 PARTLY = "not explored fully"
+
+UNDONE = "nothing done"
+KEPT = "done, the reply lost"
+UNSTRUCK = "the fault met nobody"
 
 
 @dataclass(frozen=True)
@@ -40,3 +45,9 @@ def told(cells: Mapping[str, Cell]) -> list[str]:
         counted = ", ".join(f"{count:,} {kind}" for kind, count in refusals.most_common())
         lines.append(f"  refused or passed over, each with a witness: {counted}")
     return lines
+
+
+def faults_told(cells: Mapping[str, str]) -> str:
+    """The line for the closing summary; `cells` are the answers by name (`function × fault × gate`)."""
+    counted = ", ".join(f"{count:,} {answer}" for answer, count in Counter(cells.values()).most_common())
+    return f"fault matrix: {len(cells):,} cells: {counted}"

@@ -108,6 +108,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
             for edges in (verdict.locks.within, verdict.locks.across)
         ]
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
+        output["faults"] = verdict.faults
 
 
 def _excuses(config: pytest.Config) -> list[str]:
@@ -139,19 +140,21 @@ def pytest_testnodedown(node: Any) -> None:
     seen = output.get("locks", [[], []])
     verdict.locks.include(LockOrder(*({(one, other): set(by) for one, other, *by in edges} for edges in seen)))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
+    verdict.faults.update(output.get("faults", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The numbers of the run in a few lines."""
     verdict = terminalreporter.config.stash[VERDICT]
     excuses = _excuses(terminalreporter.config)
-    if not (verdict.counts or verdict.notes or verdict.cells or excuses):
+    matrices = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
+    matrices += [matrix.faults_told(verdict.faults)] if verdict.faults else []
+    if not (verdict.counts or verdict.notes or matrices or excuses):
         return
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
-    races = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
-    for line in [*races, *verdict.notes]:
+    for line in [*matrices, *verdict.notes]:
         terminalreporter.write_line(line)
     for excuse in excuses:
         terminalreporter.write_line(excuse, red=True)

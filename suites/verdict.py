@@ -21,7 +21,8 @@ _SHOWN = 3
 @dataclass
 class Verdict:
     """What a run says in the end. `root` is where reports are written; `counts` and `notes` are for
-    the closing summary, `cells` are the race matrix, `locks` the order in which it saw them taken."""
+    the closing summary, `cells` are the race matrix, `locks` the order in which it saw them taken,
+    `faults` the fault matrix."""
 
     target: str
     server: str
@@ -31,6 +32,7 @@ class Verdict:
     notes: list[str] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
     locks: LockOrder = field(default_factory=LockOrder)
+    faults: dict[str, str] = field(default_factory=dict)
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""

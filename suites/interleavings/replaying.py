@@ -8,6 +8,7 @@ from fixtures.engine.finding import Finding
 from fixtures.engine.history import History
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import ByName, Engine
+from fixtures.faults.kinds import Kind
 from suites.oracles.judge import Judge
 
 _TRIES = 20
@@ -32,10 +33,12 @@ class Replayed:
 def replay(engine: Engine, judge: Judge, schedule: ScheduleFile) -> Replayed:
     """One run in the schedule's order. Where the target has changed so that the order cannot be followed to its
     end, `diverged` says at which step; the run goes on all the same."""
-    for _ in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         order = ByName(schedule.steps)
-        history = engine.run(schedule.plan, order)
-        if not history.diverged:
+        history = engine.run(schedule.plan, order, fault=schedule.fault, timeout_ms=25 * attempt)
+        missed = "the fault met nobody" if schedule.fault and not history.struck else ""
+        is_early = missed and schedule.fault and schedule.fault.kind == Kind.STATEMENT_TIMEOUT
+        if not history.diverged and not is_early:
             break
     findings = judge.findings(history)
     judge.serial.forget()
@@ -43,4 +46,4 @@ def replay(engine: Engine, judge: Judge, schedule: ScheduleFile) -> Replayed:
     same = [finding for finding in findings if (finding.code, finding.function) == wanted]
     other = tuple(finding for finding in findings if (finding.code, finding.function) != wanted)
     unreached = f"order not reached in {_TRIES} tries: {history.diverged}" if history.diverged else ""
-    return Replayed(history, same[0] if same else None, other, order.diverged, unreached)
+    return Replayed(history, same[0] if same else None, other, order.diverged or missed, unreached)

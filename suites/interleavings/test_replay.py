@@ -8,6 +8,7 @@ import pytest
 
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import Engine, EngineError
+from fixtures.postgres.plugin import MISSING
 from fixtures.reporting.exports import write_export
 from suites.interleavings.replaying import replay
 from suites.oracles.judge import Judge
@@ -15,8 +16,9 @@ from suites.verdict import Verdict
 
 
 def test_the_schedule_does_not_show_its_finding(
-    replayed: ScheduleFile, engine: Engine, judge: Judge, verdict: Verdict, pytestconfig: pytest.Config
+    replayed: ScheduleFile, request: pytest.FixtureRequest, verdict: Verdict, pytestconfig: pytest.Config
 ) -> None:
+    engine, judge = _stage(replayed, request)
     try:
         result = replay(engine, judge, replayed)
     except EngineError as error:
@@ -29,3 +31,13 @@ def test_the_schedule_does_not_show_its_finding(
         schedule = Path(pytestconfig.getoption("--replay"))
         verdict.notes.append(write_export(form, result.history, engine.gates, replayed.says, schedule, verdict.root))
     verdict.fail([*filter(None, [result.same]), *result.other], "as the schedule says")
+
+
+def _stage(replayed: ScheduleFile, request: pytest.FixtureRequest) -> tuple[Engine, Judge]:
+    """Where to run it: a fault that takes the server down does so on one of its own."""
+    if replayed.fault and replayed.fault.kind.takes_server_down:
+        if reason := request.config.stash[MISSING]["own-server"]:
+            pytest.exit(f"the schedule takes the server down, which needs own-server: {reason}", returncode=125)
+        striking = request.getfixturevalue("striking_down")
+        return striking.engine, striking.judge
+    return request.getfixturevalue("engine"), request.getfixturevalue("judge")

@@ -23,7 +23,8 @@ def judge_as_race(history: History) -> list[Finding]:
         return []
     if any(outcome.status == Status.ANSWERED and outcome.committed is None for outcome in outcomes):
         return []
-    records = tuple(map(_record, outcomes))
+    undone = [outcome for outcome in outcomes if outcome.struck and outcome.committed is None]
+    records = tuple(_record(outcome) for outcome in outcomes if outcome not in undone)
     return [
         Finding(found.code, found.function, found.sentence, history)
         for found in judge_race(Race(records, history.start, history.final))
@@ -38,7 +39,7 @@ def _calls() -> dict[str, FunctionCall]:
 def _record(outcome: Outcome) -> Record:
     """Steps in place of nanoseconds. A call has ended when its transaction has."""
     call = _calls()[outcome.call.sql]
-    if outcome.status == Status.UNFINISHED:
+    if outcome.status in (Status.UNFINISHED, Status.LOST):
         return Record(outcome.session, call, outcome.began)
     ended = outcome.ended if outcome.committed is None else outcome.committed
     notices = tuple(Notice(notice.severity, notice.sqlstate, notice.message) for notice in outcome.notices)

@@ -8,9 +8,11 @@ from fixtures.engine.finding import Finding
 from fixtures.engine.history import History
 from suites.oracles.as_race import judge_as_race
 from suites.oracles.audit import judge_audit
+from suites.oracles.faults import judge_faults
 from suites.oracles.fencing import judge_fencing
 from suites.oracles.guards import judge_guards
 from suites.oracles.refusals import judge_refusals
+from suites.oracles.repeating import judge_repetition
 from suites.oracles.serial_equivalence import SerialEquivalence
 from suites.oracles.transactions import judge_transactions
 
@@ -29,6 +31,8 @@ class Judge:
             *judge_guards(history),
             *judge_fencing(history),
             *judge_audit(history),
+            *judge_faults(history),
+            *judge_repetition(history),
             *judge_as_race(history),
         ]
         if history.stuck or history.diverged:

@@ -5,6 +5,7 @@ Needs no model of the target: the same calls are run serially, in every allowed 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations, product
@@ -18,6 +19,9 @@ from suites.oracles.explaining import differences
 from suites.oracles.refusals import is_busy, is_concurrency_refusal
 
 _AUDIT = "pggit.operation_audit"
+_ANSWERS_AUDIT_ID = ("pggit.audit_operation", "pggit.audited_operation")
+_AUDIT_ID = re.compile(r'^\d+$|(?<="audit_id": )\d+')
+"""A sequence's number: what is undone has used one up all the same."""
 _TOLD = 24
 """So many serial orders, the nearest ones, are told with a finding."""
 
@@ -35,7 +39,7 @@ class SerialEquivalence:
         """None when some serial order gives the same answers and the same contents."""
         calls = [outcome for outcome in history.outcomes if _counts(outcome)]
         rewriter = self._rewriter(history)
-        seen = rewriter.run([_told(o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
+        seen = rewriter.run([_told(o, o.rows, o.sqlstate) for o in calls], _without_busy_rows(history.final))
         self._seen.setdefault(history.plan, set()).add((tuple((o.session, o.position) for o in calls), seen))
         others = []
         for order in serial_orders(calls):
@@ -74,10 +78,11 @@ class SerialEquivalence:
         places = tuple(order.index(call) for call in calls)
         # Misses are recorded generously: rows that the statement would not have taken anyway may be among them.
         for variant in dict.fromkeys(variants):
-            key = (history.plan, variant, places)
+            key = (history.plan, variant, places, tuple(call.status == Status.LOST for call in calls))
             if key not in self._remembered:
                 serial = self.runner.run(history.plan.catalogue, variant)
-                answers = [_told(serial.answers[at].rows, serial.answers[at].sqlstate) for at in places]
+                told = [serial.answers[at] for at in places]
+                answers = [_told(call, one.rows, one.sqlstate) for call, one in zip(calls, told, strict=True)]
                 final = _without_busy_rows(serial.final)
                 self._remembered[key] = self._rewriter(history).run(answers, final)
             yield variant, self._remembered[key]
@@ -103,7 +108,10 @@ def _must_precede(first: Outcome, second: Outcome) -> bool:
 
 
 def _counts(outcome: Outcome) -> bool:
-    """Committed calls, and refusals that tell the state of the catalogue: those have to be explained as well."""
+    """Committed calls, their answers lost or not, and refusals that tell the state of the catalogue: those have to be
+    explained as well."""
+    if outcome.struck and outcome.committed is None:
+        return False
     if outcome.is_commit or outcome.status == Status.UNFINISHED or is_busy(outcome):
         return False
     if outcome.status == Status.REFUSED:
@@ -111,7 +119,12 @@ def _counts(outcome: Outcome) -> bool:
     return outcome.committed is not None
 
 
-def _told(rows: Sequence[tuple[str | None, ...]], sqlstate: str) -> list[tuple[str | None, ...]]:
+def _told(outcome: Outcome, rows: Sequence[tuple[str | None, ...]], sqlstate: str) -> list[tuple[str | None, ...]]:
+    """What there is to compare of an answer; nobody knows that of a call whose connection was lost."""
+    if outcome.status == Status.LOST:
+        return []
+    if outcome.call.function in _ANSWERS_AUDIT_ID:
+        rows = [tuple(value and _AUDIT_ID.sub("…", value) for value in row) for row in rows]
     return [(f"refused with {sqlstate}",)] if sqlstate else list(rows)
 
 
