@@ -1,4 +1,4 @@
-"""pytest: the verdict, `--replay`, what the header and the closing summary say."""
+"""pytest: the verdict, `--replay`, what the header says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from fixtures.reporting.exports import FORMS
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.plugin import EXAMPLES, TARGET
 from strategies.profiles import PROFILES
-from suites import matrix
 from suites.matrix import Cell
 from suites.verdict import Verdict
 
@@ -95,7 +94,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of xdist hands its numbers to the process that reports; a release that left something out fails."""
-    if not hasattr(session.config, "workerinput") and _excuses(session.config):
+    if not hasattr(session.config, "workerinput") and excuses(session.config):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     verdict = session.config.stash[VERDICT]
     if examples := session.config.stash.get(EXAMPLES, 0):
@@ -110,7 +109,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
 
 
-def _excuses(config: pytest.Config) -> list[str]:
+def excuses(config: pytest.Config) -> list[str]:
     """What a profile that must be complete did not try: skips, functions that the target lacks, dates that passed."""
     if not PROFILES[config.getoption("--profile")].complete:
         return []
@@ -139,22 +138,6 @@ def pytest_testnodedown(node: Any) -> None:
     seen = output.get("locks", [[], []])
     verdict.locks.include(LockOrder(*({(one, other): set(by) for one, other, *by in edges} for edges in seen)))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The numbers of the run in a few lines."""
-    verdict = terminalreporter.config.stash[VERDICT]
-    excuses = _excuses(terminalreporter.config)
-    if not (verdict.counts or verdict.notes or verdict.cells or excuses):
-        return
-    terminalreporter.section("qualification")
-    for what, count in sorted(verdict.counts.items()):
-        terminalreporter.write_line(f"{count:8}  {what}")
-    races = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
-    for line in [*races, *verdict.notes]:
-        terminalreporter.write_line(line)
-    for excuse in excuses:
-        terminalreporter.write_line(excuse, red=True)
 
 
 @pytest.fixture(scope="session")
