@@ -26,6 +26,8 @@ from suites.qualification.collecting import Collector, about, attach
 
 BASELINE = pytest.StashKey[Qualification]()
 REPORT = pytest.StashKey["Report"]()
+COLLECTED = pytest.StashKey[int]()
+"""How many tests there are in all shards: xdist's workers tell it to the process that reports."""
 _COLLECTED = "collected"
 _ASIDE = ("suites/selftest/", "suites/benchmarks/")
 """Tests that say nothing about a target: a run of nothing else has no report."""
@@ -112,7 +114,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     profile, server = config.getoption("--profile"), config.stash[VERDICT].server
     for item in items:
         item.user_properties += [*about(item), ("profile", profile), ("server", server)]
-    config.stash[VERDICT].counts[_COLLECTED] = len(items)
+    config.stash[COLLECTED] = len(items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of xdist tells how many tests it has seen: all of them, as every other worker."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_COLLECTED] = session.config.stash.get(COLLECTED, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes it in."""
+    if seen := getattr(node, "workeroutput", {}).get(_COLLECTED):
+        node.config.stash[COLLECTED] = seen
 
 
 @pytest.hookimpl(wrapper=True)
@@ -147,9 +163,8 @@ class Report:
         if all(id.startswith(_ASIDE) for id in tests):
             return
         config = self._config
-        collected = config.stash[VERDICT].counts.pop(_COLLECTED, 0)
         run = assemble(config, self._collector, self._started, int(session.exitstatus))
-        run.collected, run.excuses = max(collected, len(tests)), excuses(config)
+        run.collected, run.excuses = max(config.stash.get(COLLECTED, 0), len(tests)), excuses(config)
         if self.folder is not None:
             run.findings = keep_files(run.findings, config.rootpath, config.rootpath / self.folder)
         self.qualification = Qualification([run])
@@ -195,7 +210,6 @@ class Report:
 def _tell_shortly(terminalreporter: pytest.TerminalReporter) -> None:
     """The numbers of a run that has no report."""
     verdict = terminalreporter.config.stash[VERDICT]
-    verdict.counts.pop(_COLLECTED, None)
     because = excuses(terminalreporter.config)
     if not (verdict.counts or verdict.notes or verdict.cells or because):
         return
