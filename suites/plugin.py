@@ -102,10 +102,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
-        output["locks"] = [
-            [[*edge, *sorted(functions)] for edge, functions in edges.items()]
-            for edges in (verdict.locks.within, verdict.locks.across)
-        ]
+        output["locks"] = verdict.locks.packed()
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
 
 
@@ -135,8 +132,7 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})  # a worker that crashed has none
     verdict.counts.update(output.get("counts", {}))
     verdict.notes.extend(output.get("notes", []))
-    seen = output.get("locks", [[], []])
-    verdict.locks.include(LockOrder(*({(one, other): set(by) for one, other, *by in edges} for edges in seen)))
+    verdict.locks.include(LockOrder.unpacked(output.get("locks", [])))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
 
 

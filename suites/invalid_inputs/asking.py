@@ -164,8 +164,9 @@ def for_all(
         check(question)
 
     example.__name__ = re.sub(r"\W", "_", name)
-    test = (tries or settings())(given(questions)(example))
-    (test if seed is None else hypothesis.seed(seed)(test))()
+    test = given(questions)(example)
+    seeded = test if seed is None else hypothesis.seed(seed)(test)
+    (tries or settings())(seeded)()  # last, because a seed switches off the database of examples
 
 
 def budget(times: int) -> settings:

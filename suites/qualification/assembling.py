@@ -50,6 +50,7 @@ def assemble(config: pytest.Config, collector: Collector, started: datetime.date
         matrices={"race": {title: asdict(cell) for title, cell in sorted(verdict.cells.items())}},
         inputs=collector.inputs,
         counts=dict(verdict.counts),
+        locks=verdict.locks.packed(),
         notes=[portable(note, config.rootpath) for note in verdict.notes],
     )
 

@@ -216,7 +216,8 @@ def _tell_shortly(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
-    for line in [*(matrix.told(verdict.cells) if verdict.cells else ()), *verdict.notes]:
+    races = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
+    for line in [*races, *verdict.notes]:
         terminalreporter.write_line(line)
     for excuse in because:
         terminalreporter.write_line(excuse, red=True)

@@ -12,7 +12,12 @@ from fakeredis import TcpFakeServer
 
 from suites.selftest.command_line import run_pytest
 
-HAZARD = ("--target=mutant:NAME", "suites/invalid_inputs", "-k", "CASE")
+HAZARD = (
+    "--target=mutant:hazard_boolean_day",
+    "suites/invalid_inputs/test_policies.py",
+    "-k",
+    "validate_retention_policy and wrong_type",
+)
 
 
 @pytest.fixture
