@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.database import DirectoryBasedExampleDatabase
+from hypothesis.database import ExampleDatabase
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,8 @@ class Profile:
     random: bool = False
     complete: bool = False
 
-    def settings(self) -> settings:
-        """The profile in Hypothesis' words. No deadline: timing never decides a verdict."""
-        remembered = DirectoryBasedExampleDatabase(".hypothesis/examples") if self.random else None
+    def settings(self, remembered: ExampleDatabase | None) -> settings:
+        """The profile in Hypothesis' words; `remembered` keeps what failed. Timing never decides a verdict."""
         return settings(
             max_examples=self.examples,
             derandomize=not self.random,

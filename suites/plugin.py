@@ -1,4 +1,4 @@
-"""pytest: the verdict, `--replay`, what the header and the closing summary say."""
+"""pytest: the verdict, `--replay`, what the header says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from fixtures.reporting.exports import FORMS
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.plugin import EXAMPLES, TARGET
 from strategies.profiles import PROFILES
-from suites import matrix
 from suites.matrix import Cell
 from suites.verdict import Verdict
 
@@ -95,7 +94,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """A worker of xdist hands its numbers to the process that reports; a release that left something out fails."""
-    if not hasattr(session.config, "workerinput") and _excuses(session.config):
+    if not hasattr(session.config, "workerinput") and excuses(session.config):
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     verdict = session.config.stash[VERDICT]
     if examples := session.config.stash.get(EXAMPLES, 0):
@@ -103,15 +102,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["counts"], output["notes"] = dict(verdict.counts), verdict.notes
-        output["locks"] = [
-            [[*edge, *sorted(functions)] for edge, functions in edges.items()]
-            for edges in (verdict.locks.within, verdict.locks.across)
-        ]
+        output["locks"] = verdict.locks.packed()
         output["cells"] = {title: asdict(cell) for title, cell in verdict.cells.items()}
         output["faults"] = verdict.faults
 
 
-def _excuses(config: pytest.Config) -> list[str]:
+def excuses(config: pytest.Config) -> list[str]:
     """What a profile that must be complete did not try: skips, functions that the target lacks, dates that passed."""
     if not PROFILES[config.getoption("--profile")].complete:
         return []
@@ -137,27 +133,9 @@ def pytest_testnodedown(node: Any) -> None:
     output = getattr(node, "workeroutput", {})  # a worker that crashed has none
     verdict.counts.update(output.get("counts", {}))
     verdict.notes.extend(output.get("notes", []))
-    seen = output.get("locks", [[], []])
-    verdict.locks.include(LockOrder(*({(one, other): set(by) for one, other, *by in edges} for edges in seen)))
+    verdict.locks.include(LockOrder.unpacked(output.get("locks", [])))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
     verdict.faults.update(output.get("faults", {}))
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The numbers of the run in a few lines."""
-    verdict = terminalreporter.config.stash[VERDICT]
-    excuses = _excuses(terminalreporter.config)
-    matrices = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
-    matrices += [matrix.faults_told(verdict.faults)] if verdict.faults else []
-    if not (verdict.counts or verdict.notes or matrices or excuses):
-        return
-    terminalreporter.section("qualification")
-    for what, count in sorted(verdict.counts.items()):
-        terminalreporter.write_line(f"{count:8}  {what}")
-    for line in [*matrices, *verdict.notes]:
-        terminalreporter.write_line(line)
-    for excuse in excuses:
-        terminalreporter.write_line(excuse, red=True)
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from fixtures.engine.finding import Finding
 from fixtures.engine.lock_order import LockOrder
 from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_page, write_schedule
+from fixtures.reporting.qualification import FoundRecord
 from suites.matrix import Cell
 
 _SHOWN = 3
@@ -21,8 +22,8 @@ _SHOWN = 3
 @dataclass
 class Verdict:
     """What a run says in the end. `root` is where reports are written; `counts` and `notes` are for
-    the closing summary, `cells` are the race matrix, `locks` the order in which it saw them taken,
-    `faults` the fault matrix."""
+    the closing summary, `cells` are the race matrix, `locks` the order in which it saw them taken, `faults` the fault
+    matrix, `found` is what the running test found."""
 
     target: str
     server: str
@@ -33,6 +34,7 @@ class Verdict:
     cells: dict[str, Cell] = field(default_factory=dict)
     locks: LockOrder = field(default_factory=LockOrder)
     faults: dict[str, str] = field(default_factory=dict)
+    found: list[FoundRecord] = field(default_factory=list)
 
     def settle(self, findings: Iterable[Finding], tried: str) -> None:
         """Fails the running test when any of `findings` is new; `tried` says what was searched."""
@@ -44,6 +46,7 @@ class Verdict:
             return
         self.counts["findings"] += len(new)
         texts = [self.described(finding, tried) for finding in new[:_SHOWN]]
+        self.found += [FoundRecord(each.code, each.function, each.sentence) for each in new[_SHOWN:]]
         if len(new) > _SHOWN:
             texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
         pytest.fail("\n".join(texts), pytrace=False)
@@ -52,6 +55,8 @@ class Verdict:
         """The text of one finding, whose schedule and page are written down."""
         schedule = write_schedule(finding, self.target, self.server, self.root)
         picture = write_page(finding, schedule, self.root, tried)
+        files = {"schedule": str(schedule), "page": str(picture)}
+        self.found.append(FoundRecord(finding.code, finding.function, finding.sentence, **files))
         return describe(finding, schedule, picture, tried)
 
     def is_known(self, finding: Found) -> bool:

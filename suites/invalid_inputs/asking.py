@@ -42,14 +42,16 @@ CELL = "cell"
 
 
 class Asker:
-    """Asks through one connection. `asked` counts the examples, each from a known catalogue.
+    """Asks through one connection. `asked` counts the examples, each from a known catalogue; `seed` is what they are
+    drawn by (None: what the profile says).
 
     A catalogue is put back only when something may have changed it: most calls are refused, and that a refusal
     changed nothing has just been looked at.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, seed: str | None = None) -> None:
         self.asked = 0
+        self.seed = seed
         self._stage = stage
         self._conn = stage.connection
         self._at: tuple[str, Dump] | None = None
@@ -151,7 +153,7 @@ def _holds_advisory_lock(conn: psycopg.Connection) -> bool:
 
 
 def for_all(
-    name: str, questions: Questions, check: Check, tries: settings | None = None, seed: int | None = None
+    name: str, questions: Questions, check: Check, tries: settings | None = None, seed: int | str | None = None
 ) -> None:
     """Hypothesis' `@given` for a test that is made at run time; `name` keeps its examples apart from others'.
 
@@ -162,8 +164,9 @@ def for_all(
         check(question)
 
     example.__name__ = re.sub(r"\W", "_", name)
-    test = (tries or settings())(given(questions)(example))
-    (test if seed is None else hypothesis.seed(seed)(test))()
+    test = given(questions)(example)
+    seeded = test if seed is None else hypothesis.seed(seed)(test)
+    (tries or settings())(seeded)()  # last, because a seed switches off the database of examples
 
 
 def budget(times: int) -> settings:
@@ -181,7 +184,7 @@ class Inquiry:
 
     def all(self, questions: Questions, check: Check | None = None, times: int = 1) -> None:
         """Every drawn question passes `check`, by default the one for the documented answer."""
-        for_all(self._name, questions, check or self.asker.ask, budget(times))
+        for_all(self._name, questions, check or self.asker.ask, budget(times), self.asker.seed)
 
     def cell(self, function: Function, parameter: Parameter, defect: str, aim: str = "") -> None:
         """Every call with that defect is answered as documented; where the contract demands it, some are refused."""
@@ -193,7 +196,7 @@ class Inquiry:
             cell.refused += refused
 
         try:
-            for_all(self._name, defective(function, parameter, defect), check)
+            for_all(self._name, defective(function, parameter, defect), check, seed=self.asker.seed)
         finally:
             self._record(CELL, vars(cell))
         assert cell.refused or not cell.demanded, f"{cell} was never refused: the strategy misses its aim"

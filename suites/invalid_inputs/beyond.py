@@ -24,7 +24,7 @@ def raw_errors(asker: Asker, beyond: Beyond) -> list[str]:
     found = []
     for function in beyond.callable:
         try:
-            for_all(function.qualified, valid(function, (WORKING_DAY,)), asker.ask_beyond)
+            for_all(function.qualified, valid(function, (WORKING_DAY,)), asker.ask_beyond, seed=asker.seed)
         except pytest.fail.Exception as failure:
             found.append(str(failure))
     return found

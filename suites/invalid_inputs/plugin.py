@@ -21,7 +21,7 @@ TABLE = Path(".reports") / "invalid-inputs.json"
 def asker(pytestconfig: pytest.Config, template: Template) -> Iterator[Asker]:
     """Asks in a database of its own, since it puts catalogues back only when it must."""
     with template.copy() as database, connect(database.conninfo) as conn:
-        asker = Asker(Stage(conn, template.target.schemas, database.state))
+        asker = Asker(Stage(conn, template.target.schemas, database.state), pytestconfig.option.run_seed)
         yield asker
         pytestconfig.stash[EXAMPLES] = pytestconfig.stash.get(EXAMPLES, 0) + asker.asked
 
@@ -44,7 +44,7 @@ class Table:
             self.cells += [value for name, value in report.user_properties if name == CELL and isinstance(value, dict)]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the table, and say in a line whether it has empty cells."""
+        """Write the table; the closing summary tells whether it has empty cells."""
         if not self.cells:
             return
         config = terminalreporter.config
@@ -52,17 +52,6 @@ class Table:
         path.parent.mkdir(exist_ok=True)
         content = {"target": config.stash[TARGET].name, "profile": config.getoption("--profile"), "cells": self.cells}
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        terminalreporter.write_line(f"{summary(self.cells)} ({TABLE})")
-
-
-def summary(cells: list[dict[str, object]]) -> str:
-    """How many cells were refused, and which were not though the contract demands it."""
-    empty = [cell for cell in cells if cell["demanded"] and not cell["refused"]]
-    named = ", ".join(f"{cell['function']}.{cell['parameter']} {cell['defect']}" for cell in empty)
-    allowed = sum(not cell["demanded"] for cell in cells)
-    return f"{len(cells):8}  cells of function × parameter × defect, {allowed} of which may be answered; " + (
-        f"never refused: {named}" if empty else "all others refused"
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -59,7 +59,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def first_seed(config: pytest.Config) -> int:
     """Where the run's seeds begin: at 0, or at what `--hypothesis-seed` says, which a random profile draws."""
-    return int(config.option.hypothesis_seed or 0)
+    return int(config.option.run_seed or 0)
 
 
 @pytest.fixture

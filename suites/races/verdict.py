@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from fixtures.engine.scheduler import Engine
+from fixtures.reporting.qualification import FoundRecord
 from suites.oracles.judge import Judge
 from suites.oracles.race import RaceFinding
 from suites.races.smaller import smaller
@@ -29,6 +30,7 @@ class RaceVerdict:
         if not findings:
             return
         self.verdict.counts["findings"] += len(findings)
+        self.verdict.found += [FoundRecord(found.code, found.function, found.sentence) for found in findings]
         said = [f"{found.sentence}. [{found.code}]" for found in findings[:_SHOWN]]
         if len(findings) > _SHOWN:
             said.append(f"… and {len(findings) - _SHOWN} more: {', '.join(sorted({found.code for found in findings}))}")

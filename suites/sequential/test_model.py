@@ -84,7 +84,7 @@ def test_actors_who_take_turns_are_answered_as_the_models_say(
     world.answered.clear()
     budget = settings(max_examples=ROUND, stateful_step_count=STEPS)
     for round in range(settings().max_examples // ROUND):
-        fresh = seed(f"{pytestconfig.option.hypothesis_seed} {round}")
+        fresh = seed(f"{pytestconfig.option.run_seed} {round}")
         run_state_machine_as_test(fresh(on(world, rules)), settings=budget)
     steps = world.ran.pop("steps")
     verdict.counts[f"steps of the models ({rules.__name__.lower()})"] += steps
