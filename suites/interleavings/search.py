@@ -25,9 +25,12 @@ _Key = tuple[str, str]
 @dataclass
 class Searched:
     """What a search came to: orders run, how many feasible ones they stand for, how many were not reached, how many
-    had a finding, refusals by kind, distinct outcomes, and the shortest finding by (code, function)."""
+    had a finding, refusals by kind, distinct outcomes, and the shortest finding by (code, function). `cut`: that there
+    are more than `most` orders to run, and the others were not."""
 
     plan: Plan
+    most: int | None = None
+    cut: bool = False
     orders: int = 0
     feasible: int = 0
     unreached: int = 0
@@ -53,7 +56,9 @@ class Searched:
     @property
     def cell(self) -> Cell:
         """What the race matrix keeps of it."""
-        answer = FINDING if self.bad else PARTLY if self.unreached else REFUSED if self.refusals else EQUIVALENT
+        answer = (
+            FINDING if self.bad else PARTLY if self.unreached or self.cut else REFUSED if self.refusals else EQUIVALENT
+        )
         refusals = dict(sorted(self.refusals.items()))
         return Cell(answer, self.feasible, self.orders, self.outcomes, self.unreached, refusals)
 
@@ -75,12 +80,16 @@ def _length(finding: Finding) -> tuple[int, int, tuple[int, ...]]:
     return (history.switches, len(history.decisions), history.choices)
 
 
-def search(engine: Engine, judge: Judge, plan: Plan) -> Searched:
-    """Every order of `plan` that could come to something else, once each. A plan that cannot be run fails the test."""
-    searched = Searched(plan)
+def search(engine: Engine, judge: Judge, plan: Plan, most: int | None = None) -> Searched:
+    """Every order of `plan` that could come to something else, once each, or the first `most` of them (then the cell
+    is "not explored fully"). A plan that cannot be run fails the test."""
+    searched = Searched(plan, most)
     try:
         _check_footprints(engine.run(plan, check_locks=True))
         for history in every_trace(lambda choose: engine.run(plan, choose)):
+            if searched.orders == most:
+                searched.cut = True
+                break
             searched.note(history, judge.findings(history))
         searched.outcomes = judge.serial.distinct(plan)
     except EngineError as error:

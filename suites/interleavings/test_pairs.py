@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
+from hypothesis import settings
 
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine
@@ -12,12 +15,16 @@ from suites.oracles.judge import Judge
 from suites.verdict import Verdict
 
 
+_MOST = 15
+"""So many orders are run in a cell for each of the profile's examples; those with more are told to be cut short."""
+
+
 @pytest.mark.clause("C1", "C2", "C3")
 @pytest.mark.parametrize("plan", list(pairs()), ids=lambda plan: plan.title)
 def test_every_order_could_have_come_from_running_them_one_after_another(
     plan: Plan, engine: Engine, judge: Judge, verdict: Verdict
 ) -> None:
-    searched = search(engine, judge, plan)
+    searched = search(engine, judge, plan, _MOST * cast(int, settings.default.max_examples))  # type: ignore[union-attr]
     verdict.cells[plan.title] = searched.cell
     verdict.locks.include(searched.locks)
     verdict.settle(searched.shortest.values(), str(searched))
