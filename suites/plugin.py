@@ -38,6 +38,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run just the schedule in FILE, on the target it names unless --target says otherwise: "
         "exit code 1 when it shows its finding again, 0 when not",
     )
+    group.addoption(
+        "--propose-limitations",
+        action="store_true",
+        help="write a draft of a limitation, with its witness, for each finding: .reports/limitations/",
+    )
     group.addoption("--export", choices=list(FORMS), help="with --replay: write the schedule in this form as well")
 
 
@@ -72,7 +77,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
-    config.stash[VERDICT] = verdict = Verdict(spec, server, config.rootpath, limitations)
+    config.stash[VERDICT] = verdict = Verdict(
+        spec, server, config.rootpath, limitations, proposes=config.getoption("--propose-limitations")
+    )
     if (due := _overdue(config)) and not hasattr(config, "workerinput"):
         verdict.notes.append(f"limitations to look at again, their review_by has passed: {', '.join(due)}")
 
@@ -145,7 +152,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The numbers of the run in a few lines."""
     verdict = terminalreporter.config.stash[VERDICT]
     excuses = _excuses(terminalreporter.config)
-    if not (verdict.counts or verdict.notes or verdict.cells or excuses):
+    limitations = _state_of_limitations(terminalreporter)
+    if not (verdict.counts or verdict.notes or verdict.cells or excuses or limitations):
         return
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
@@ -153,8 +161,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     races = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
     for line in [*races, *verdict.notes]:
         terminalreporter.write_line(line)
+    for line in limitations:
+        terminalreporter.write_line(line)
     for excuse in excuses:
         terminalreporter.write_line(excuse, red=True)
+
+
+def _state_of_limitations(reporter: pytest.TerminalReporter) -> list[str]:
+    """What their witnesses showed: which still hold, and which are gone."""
+    folder = f"{_WITNESSES.parent.name}/{_WITNESSES.name}::"
+    holding = [report for report in reporter.stats.get("xfailed", []) if folder in report.nodeid]
+    gone = [
+        report.nodeid.rpartition("[")[2].rstrip("]")
+        for report in reporter.stats.get("failed", [])
+        if folder in report.nodeid and "XPASS(strict)" in str(report.longrepr)
+    ]
+    lines = [f"{len(holding):8}  known limitations still holding"] if holding else []
+    return lines + ([f"{len(gone):8}  no longer holding, delete them: {', '.join(gone)}"] if gone else [])
 
 
 @pytest.fixture(scope="session")

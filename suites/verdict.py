@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pytest
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.lock_order import LockOrder
+from fixtures.limitations.proposing import propose
 from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_page, write_schedule
 from suites.matrix import Cell
@@ -27,6 +29,7 @@ class Verdict:
     server: str
     root: Path
     limitations: tuple[Limitation, ...]
+    proposes: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
@@ -50,6 +53,8 @@ class Verdict:
         """The text of one finding, whose schedule and page are written down."""
         schedule = write_schedule(finding, self.target, self.server, self.root)
         picture = write_page(finding, schedule, self.root, tried)
+        if self.proposes:
+            self.notes.append(f"proposed: {propose(finding, schedule, self.root, datetime.date.today())}")
         return describe(finding, schedule, picture, tried)
 
     def is_known(self, finding: Found) -> bool:
