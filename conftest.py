@@ -17,6 +17,7 @@ pytest_plugins = [
     "suites.invalid_inputs.plugin",
     "suites.plugin",
     "suites.races.plugin",
+    "suites.selftest.plugin",
 ]
 
 
