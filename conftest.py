@@ -22,6 +22,7 @@ pytest_plugins = [
     "suites.qualification.plugin",
     "suites.races.plugin",
     "suites.faults.plugin",
+    "suites.selftest.plugin",
 ]
 
 

@@ -37,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="run just the schedule in FILE, on the target it names unless --target says otherwise: "
         "exit code 1 when it shows its finding again, 0 when not",
     )
+    group.addoption(
+        "--propose-limitations",
+        action="store_true",
+        help="write a draft of a limitation, with its witness, for each finding: .reports/limitations/",
+    )
     group.addoption("--export", choices=list(FORMS), help="with --replay: write the schedule in this form as well")
 
 
@@ -71,7 +76,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         raise pytest.UsageError(str(error)) from None
     server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
-    config.stash[VERDICT] = verdict = Verdict(spec, server, config.rootpath, limitations)
+    config.stash[VERDICT] = verdict = Verdict(
+        spec, server, config.rootpath, limitations, proposes=config.getoption("--propose-limitations")
+    )
     if (due := _overdue(config)) and not hasattr(config, "workerinput"):
         verdict.notes.append(f"limitations to look at again, their review_by has passed: {', '.join(due)}")
 
@@ -136,6 +143,19 @@ def pytest_testnodedown(node: Any) -> None:
     verdict.locks.include(LockOrder.unpacked(output.get("locks", [])))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
     verdict.faults.update(output.get("faults", {}))
+
+
+def state_of_limitations(reporter: pytest.TerminalReporter) -> list[str]:
+    """What their witnesses showed: which still hold, and which are gone."""
+    folder = f"{_WITNESSES.parent.name}/{_WITNESSES.name}::"
+    holding = [report for report in reporter.stats.get("xfailed", []) if folder in report.nodeid]
+    gone = [
+        report.nodeid.rpartition("[")[2].rstrip("]")
+        for report in reporter.stats.get("failed", [])
+        if folder in report.nodeid and "XPASS(strict)" in str(report.longrepr)
+    ]
+    lines = [f"{len(holding):8}  known limitations still holding"] if holding else []
+    return lines + ([f"{len(gone):8}  no longer holding, delete them: {', '.join(gone)}"] if gone else [])
 
 
 @pytest.fixture(scope="session")

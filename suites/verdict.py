@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ import pytest
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.lock_order import LockOrder
+from fixtures.limitations.proposing import propose
 from fixtures.limitations.registry import Found, Limitation
 from fixtures.reporting.failure import describe, write_page, write_schedule
 from fixtures.reporting.qualification import FoundRecord
@@ -29,6 +31,7 @@ class Verdict:
     server: str
     root: Path
     limitations: tuple[Limitation, ...]
+    proposes: bool = False
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
@@ -57,6 +60,8 @@ class Verdict:
         picture = write_page(finding, schedule, self.root, tried)
         files = {"schedule": str(schedule), "page": str(picture)}
         self.found.append(FoundRecord(finding.code, finding.function, finding.sentence, **files))
+        if self.proposes:
+            self.notes.append(f"proposed: {propose(finding, schedule, self.root, datetime.date.today())}")
         return describe(finding, schedule, picture, tried)
 
     def is_known(self, finding: Found) -> bool:

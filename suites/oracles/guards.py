@@ -1,25 +1,23 @@
-"""Contract L1 and L4: a guard is held by a call of the same function only, and who holds one waits for no row."""
+"""Contract L1 to L4: a guard is held by a call of the same function only, nobody waits for one, who holds one waits for
+no row, and two functions are refused at once where another session holds their rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fixtures.engine.finding import Finding
-from fixtures.engine.history import History, Outcome
+from fixtures.engine.history import History, Outcome, Wait
 from fixtures.targets.functions import CALLABLE
 from suites.oracles.refusals import is_busy
 
 
 def judge_guards(history: History) -> list[Finding]:
-    """A busy answer although nobody was inside the function: its guard is held from outside. Waiting under a guard."""
+    """A busy answer although nobody was inside the function: its guard is held from outside. Waiting where none may."""
     waiting = [
-        Finding(
-            "L4:waits-under-guard",
-            call.call.function,
-            f"{call.call.function} waited for session {wait.blockers[0]} while it held its guard",
-            history,
-        )
+        Finding(code, call.call.function, f"{call.call.function} waited for session {wait.blockers[0]}{how}", history)
         for call in history.outcomes
         for wait in call.waits
-        if call.call.function in _GUARDED and any(lock.is_advisory for lock in wait.holding)
+        for code, how in _wrong(history, call, wait)
     ]
     return waiting + [
         Finding(
@@ -33,6 +31,21 @@ def judge_guards(history: History) -> list[Finding]:
     ]
 
 
+def _wrong(history: History, call: Outcome, wait: Wait) -> Iterator[tuple[str, str]]:
+    """What is wrong with a wait: code, and the end of the sentence."""
+    if call.call.function in _GUARDED:
+        if any(lock.is_advisory for lock in wait.holding):
+            yield "L4:waits-under-guard", " while it held its guard"
+        else:
+            yield "L2:waits-for-guard", " instead of answering busy"
+    elif call.call.function in _AT_ONCE:
+        functions = {other.call.function for other in history.outcomes if other.session in wait.blockers}
+        if _SWITCH not in functions:  # it may wait for maintenance mode, which is no row of its own
+            yield "L3:waits", " instead of being refused at once"
+
+
+_AT_ONCE = {"pggit.reset_job", "pggit.update_verification_result"}
+_SWITCH = "pggit.set_maintenance_mode"
 _GUARDED = {function.qualified for function in CALLABLE if function.guarded}
 
 

@@ -20,7 +20,7 @@ from fixtures.reporting.compare import Comparison, compare
 from fixtures.reporting.merge import merge_folders
 from fixtures.reporting.qualification import NAME, Qualification, load
 from suites import matrix
-from suites.plugin import VERDICT, excuses
+from suites.plugin import VERDICT, excuses, state_of_limitations
 from suites.qualification.assembling import assemble, keep_files
 from suites.qualification.collecting import Collector, about, attach
 
@@ -218,7 +218,7 @@ def _tell_shortly(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("qualification")
     for what, count in sorted(verdict.counts.items()):
         terminalreporter.write_line(f"{count:8}  {what}")
-    for line in [*matrices, *verdict.notes]:
+    for line in [*matrices, *verdict.notes, *state_of_limitations(terminalreporter)]:
         terminalreporter.write_line(line)
     for excuse in because:
         terminalreporter.write_line(excuse, red=True)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from fixtures.errors import SetupError
+from fixtures.limitations.proposing import FOLDER
 from fixtures.limitations.registry import load_limitations
 from fixtures.targets.target import load_target
-from suites.selftest.command_line import run_pytest
+from suites.selftest.command_line import ROOT, run_pytest
+from suites.selftest.generated import write
 
 ID = "T2-block-without-xid"
 WITNESS = "witnesses/t2-block-without-xid.schedule"
@@ -37,12 +39,16 @@ def judged(home: Path) -> str:
 
 
 def test_a_limitation_that_holds_is_an_expected_failure(copy: Path) -> None:
-    assert "1 xfailed" in judged(copy)
+    said = judged(copy)
+    assert "1 xfailed" in said
+    assert "1  known limitations still holding" in said
 
 
 def test_a_limitation_that_is_gone_is_red(copy: Path) -> None:
     edit(copy / WITNESS, "cleanup_old_jobs(7, false)", "cleanup_old_jobs(7, true)")
-    assert "XPASS(strict)" in judged(copy)
+    said = judged(copy)
+    assert "XPASS(strict)" in said
+    assert f"1  no longer holding, delete them: {ID}" in said
 
 
 def test_a_limitation_that_shows_something_else_is_red(copy: Path) -> None:
@@ -63,6 +69,8 @@ def test_a_limitation_that_shows_something_else_is_red(copy: Path) -> None:
         (WITNESS, "witnesses/none.schedule", "cannot read the schedule"),
         ('id = "T2', "id = T2", "cannot be read"),
         ('clause = "T2"', 'clause = "T99"', "T99"),
+        ("reason =", "link = 7\nreason =", "`link` must be a text"),
+        ("reason =", 'affected = " "\nreason =', "`affected` must be a text"),
     ],
 )
 def test_a_wrong_entry_is_told_in_one_line(copy: Path, old: str, new: str, told: str) -> None:
@@ -70,3 +78,26 @@ def test_a_wrong_entry_is_told_in_one_line(copy: Path, old: str, new: str, told:
     with pytest.raises(SetupError) as error:
         load_limitations(copy / "limitations.toml")
     assert told in str(error.value)
+
+
+def test_versions_and_a_link_are_kept(copy: Path) -> None:
+    edit(copy / "limitations.toml", "reason =", 'affected = "0.2"\nlink = "https://example.org/7"\nreason =')
+    (limitation,) = load_limitations(copy / "limitations.toml")
+    assert (limitation.affected, limitation.link) == ("0.2", "https://example.org/7")
+
+
+def test_what_a_run_finds_is_proposed_as_a_limitation_that_holds(copy: Path) -> None:
+    reports = ROOT / FOLDER
+    shutil.rmtree(reports, ignore_errors=True)
+    planted = load_target("mutant:verify_backup_unguarded")
+    write(planted, copy)
+    (copy / "limitations.toml").unlink()
+    race = (f"--target={copy}", "suites/interleavings", "-k", "day-verify+verify")
+    assert "proposed: .reports/limitations/" in run_pytest(*race, "--propose-limitations").stdout
+    (draft,) = reports.glob("*.toml")
+    shutil.copytree(reports / "witnesses", copy / "witnesses", dirs_exist_ok=True)
+    shutil.copyfile(draft, copy / "limitations.toml")
+    with (copy / "target.toml").open("a") as config:
+        config.write('limitations = "limitations.toml"\n')
+    assert "1 xfailed" in judged(copy)
+    assert run_pytest(*race).returncode == 0

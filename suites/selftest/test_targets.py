@@ -244,7 +244,7 @@ def test_an_interrupt_in_the_middle_of_a_statement_stays_an_interrupt(server: Se
     template.drop()
 
 
-MUTANT = Mutant("m", "a story", "I2", "sequential", "a.sql", "a integer", "a bigint", "s.f")
+MUTANT = Mutant("m", "a story", "I2", "sequential", "a.sql", "a integer", "a bigint", "s.f", "test_a", "why")
 
 
 def test_a_mutant_is_its_target_with_one_edit(tmp_path: Path) -> None:
@@ -272,12 +272,11 @@ def test_every_listed_mutant_names_a_clause_and_a_suite() -> None:
         assert mutant.suite in suites
 
 
-def test_every_listed_mutant_installs_and_differs_from_the_reference(server: Server) -> None:
+def test_every_listed_mutant_differs_from_the_reference() -> None:
+    """Whether they install is what the kill matrix tells (`broken`): there are too many to try it here."""
     reference = load_target("reference")
-    for name in load_mutants():
-        mutant = load_target(f"mutant:{name}")
-        assert mutant.sql != reference.sql
-        Template(server, mutant).drop()
+    for mutant in load_mutants().values():
+        assert mutate(reference, mutant).sql != reference.sql
 
 
 WRONG_ENTRIES = {

@@ -136,6 +136,18 @@ def test_a_serialization_failure_passes_untouched(database: TargetDatabase) -> N
     assert (reply.sqlstate, reply.detail) == ("40001", "")
 
 
+@pytest.mark.clause("E2", "A2")
+def test_a_serialization_failure_of_an_audited_statement_passes_untouched(database: TargetDatabase) -> None:
+    statement = "UPDATE pggit.backups SET location = 'here'"
+    with database.starting(CATALOGUE) as conn, session(database) as other:
+        other.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM pggit.backups")
+        conn.execute("UPDATE pggit.backups SET location = 'elsewhere'")
+        reply = ask(
+            other, "audited_operation", p_operation_name="x", p_operation_type="write", p_operation_sql=statement
+        )
+    assert reply.sqlstate == "40001"
+
+
 @pytest.mark.needs("superuser-settings")
 @pytest.mark.clause("E2")
 def test_a_deadlock_passes_untouched(database: TargetDatabase) -> None:

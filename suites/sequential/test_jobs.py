@@ -218,6 +218,17 @@ def test_a_second_live_job_of_a_backup_is_refused(database: TargetDatabase, stat
         call(conn, "enqueue_backup_job", backup_id(1), "true", "pg_dump")
 
 
+@pytest.mark.clause("J5", "B1")
+@pytest.mark.parametrize("status", ["completed", "failed", "expired", "deleted"])
+def test_a_backup_that_is_not_in_progress_gets_no_job(database: TargetDatabase, status: str) -> None:
+    with (
+        database.starting(a_backup(1, status=status)) as conn,
+        unchanged(database, conn),
+        refused("22023", backup_id(1)),
+    ):
+        call(conn, "enqueue_backup_job", backup_id(1), "true", "pg_dump")
+
+
 @pytest.mark.clause("J6")
 @pytest.mark.parametrize("status", ["completed", "cancelled", "failed"])
 def test_a_backup_whose_job_has_ended_gets_another(database: TargetDatabase, status: str) -> None:

@@ -138,8 +138,13 @@ def test_a_dry_run_answers_and_changes_nothing_but_the_audit(database: TargetDat
 
 @pytest.mark.clause("T4")
 @pytest.mark.parametrize("name", CLEAN_UPS)
-def test_a_dry_run_takes_no_guard_and_meets_none(database: TargetDatabase, name: str) -> None:
-    with database.starting(CATALOGUE), holding(database, guard(name)), session(database) as conn:
+@pytest.mark.parametrize("held", ["nothing", "guard"])
+def test_a_dry_run_takes_no_guard_and_meets_none(database: TargetDatabase, name: str, held: str) -> None:
+    with (
+        database.starting(CATALOGUE),
+        holding(database, guard(name) if held == "guard" else "SELECT"),
+        session(database) as conn,
+    ):
         conn.execute("BEGIN")
         reply = ask(conn, name, p_dry_run=True)
         locks = value(conn, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'")

@@ -1,0 +1,43 @@
+"""pytest: `--mutants`, which makes the kill matrix instead of running tests."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from fixtures.errors import SetupError
+from suites.selftest.choosing import baseline, canary, chosen
+from suites.selftest.kill_matrix import BROKEN, SURVIVED, KillMatrix, cores, show, write
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--mutants`."""
+    parser.getgroup("qualification").addoption(
+        "--mutants",
+        metavar="all|sample[:N]|generated[:N]|NAME,…",
+        help="instead of any test: see planted bugs die by the tests aimed at them; the samples are chosen by "
+        "--hypothesis-seed (default 0)",
+    )
+
+
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Make the kill matrix: exit code 0 when every mutant died or is argued equivalent, else 1."""
+    spec = config.getoption("--mutants")
+    if spec is None or config.option.help or config.option.version:
+        return None
+    seed = int(config.option.hypothesis_seed or 0)
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="qualify-") as directory:
+        try:
+            trials = chosen(spec, seed, Path(directory))
+        except SetupError as error:
+            raise pytest.UsageError(str(error)) from None
+        matrix = KillMatrix(config.getoption("--postgres"), min(cores(), len(trials)), console)
+        matrix.run(trials, baseline(trials), canary())
+    show(matrix.outcomes, matrix.void, console)
+    console.print(f"all of them: {write(matrix.outcomes, seed, matrix.void, config.rootpath)}")
+    alive = any(outcome.verdict in (SURVIVED, BROKEN) for outcome in matrix.outcomes)
+    return pytest.ExitCode.TESTS_FAILED if alive or matrix.void else pytest.ExitCode.OK
