@@ -72,7 +72,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     parts = sorted(path.parent for path in (config.rootpath / whole).glob(f"*/{NAME}"))
     if parts:
         merged = merge_folders(parts, whole)
-        folder.point_to(whole, folder.REPORTS)
+        if whole.parent == folder.REPORTS:
+            folder.point_to(whole, folder.REPORTS)
         print("\n".join([*closing(merged), f"report: {whole / folder.PAGE}"]))
     return code
 
