@@ -145,19 +145,6 @@ def pytest_testnodedown(node: Any) -> None:
     verdict.faults.update(output.get("faults", {}))
 
 
-def state_of_limitations(reporter: pytest.TerminalReporter) -> list[str]:
-    """What their witnesses showed: which still hold, and which are gone."""
-    folder = f"{_WITNESSES.parent.name}/{_WITNESSES.name}::"
-    holding = [report for report in reporter.stats.get("xfailed", []) if folder in report.nodeid]
-    gone = [
-        report.nodeid.rpartition("[")[2].rstrip("]")
-        for report in reporter.stats.get("failed", [])
-        if folder in report.nodeid and "XPASS(strict)" in str(report.longrepr)
-    ]
-    lines = [f"{len(holding):8}  known limitations still holding"] if holding else []
-    return lines + ([f"{len(gone):8}  no longer holding, delete them: {', '.join(gone)}"] if gone else [])
-
-
 @pytest.fixture(scope="session")
 def verdict(pytestconfig: pytest.Config) -> Verdict:
     """Turns findings into red or green."""

@@ -15,12 +15,11 @@ import pytest
 from fixtures.errors import SetupError
 from fixtures.postgres.choosing import split
 from fixtures.reporting import folder, github
-from fixtures.reporting.closing import closing
+from fixtures.reporting.closing import closing, is_green
 from fixtures.reporting.compare import Comparison, compare
 from fixtures.reporting.merge import merge_folders
 from fixtures.reporting.qualification import NAME, Qualification, load
-from suites import matrix
-from suites.plugin import VERDICT, excuses, state_of_limitations
+from suites.plugin import VERDICT, excuses
 from suites.qualification.assembling import assemble, keep_files
 from suites.qualification.collecting import Collector, about, attach
 
@@ -30,7 +29,9 @@ COLLECTED = pytest.StashKey[int]()
 """How many tests there are in all shards: xdist's workers tell it to the process that reports."""
 _COLLECTED = "collected"
 _ASIDE = ("suites/selftest/", "suites/benchmarks/")
-"""Tests that say nothing about a target: a run of nothing else has no report."""
+"""Tests that say nothing about a target: a run of nothing else has no report, as a replay has none."""
+_LINES = 20
+_EXCUSES = 3
 _NEW = "new"
 
 
@@ -161,9 +162,9 @@ class Report:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Put everything together; with `--fail-on=new` what is old is no reason to be red."""
         tests = self._collector.tests
-        if all(id.startswith(_ASIDE) for id in tests):
-            return
         config = self._config
+        if config.getoption("--replay") or all(id.startswith(_ASIDE) for id in tests):
+            return
         run = assemble(config, self._collector, self._started, int(session.exitstatus))
         run.collected, run.excuses = max(config.stash.get(COLLECTED, 0), len(tests)), excuses(config)
         if self.folder is not None:
@@ -176,28 +177,29 @@ class Report:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Write the report, and close with the same numbers."""
-        verdict = self._config.stash[VERDICT]
-        if self.qualification is None or self.folder is None:
-            _tell_shortly(terminalreporter)
+        """Write the report, and close with the same numbers; where there is no report, with what was noted."""
+        verdict, because = self._config.stash[VERDICT], excuses(self._config)
+        if not (self.qualification or verdict.notes or because):
             return
         terminalreporter.section("qualification")
-        green = not any(run.exit for run in self.qualification.runs)
-        told, *lines = closing(self.qualification)
-        terminalreporter.write_line(told, green=green, red=not green, bold=True)
-        lines += self.comparison.lines() if self.comparison else []
+        lines = verdict.notes
+        if self.qualification is not None:
+            green = is_green(self.qualification)
+            told, *lines = closing(self.qualification)
+            terminalreporter.write_line(told, green=green, red=not green, bold=True)
+            lines += self.comparison.lines() if self.comparison else []
         path = self._write(verdict.root)
-        for line in [*lines[:20], f"report: {path}"]:
+        for line in [*lines[:_LINES], *([f"report: {path}"] if path else [])]:
             terminalreporter.write_line(line)
-        for excuse in self.qualification.runs[0].excuses[:3]:
+        for excuse in because[:_EXCUSES]:
             terminalreporter.write_line(excuse, red=True)
-        if os.environ.get("GITHUB_ACTIONS"):
+        if self.qualification is not None and path is not None and os.environ.get("GITHUB_ACTIONS"):
             github.tell(self.qualification, path, terminalreporter.write_line)
 
-    def _write(self, root: Path) -> Path:
-        """The page's path, relative to the checkout."""
-        assert self.qualification is not None
-        assert self.folder is not None
+    def _write(self, root: Path) -> Path | None:
+        """The page's path, relative to the checkout; None where no report is wanted."""
+        if self.qualification is None or self.folder is None:
+            return None
         target = root / self.folder
         folder.write(self.qualification, target, self.comparison)
         written = Path(self._config.option.xmlpath)
@@ -206,20 +208,3 @@ class Report:
         if target.parent == root / folder.REPORTS:  # a part of a larger run is not what somebody looks for
             folder.point_to(target, target.parent)
         return self.folder / folder.PAGE
-
-
-def _tell_shortly(terminalreporter: pytest.TerminalReporter) -> None:
-    """The numbers of a run that has no report."""
-    verdict = terminalreporter.config.stash[VERDICT]
-    because = excuses(terminalreporter.config)
-    matrices = [*matrix.told(verdict.cells), *verdict.locks.told()] if verdict.cells else []
-    matrices += [matrix.faults_told(verdict.faults)] if verdict.faults else []
-    if not (verdict.counts or verdict.notes or matrices or because):
-        return
-    terminalreporter.section("qualification")
-    for what, count in sorted(verdict.counts.items()):
-        terminalreporter.write_line(f"{count:8}  {what}")
-    for line in [*matrices, *verdict.notes, *state_of_limitations(terminalreporter)]:
-        terminalreporter.write_line(line)
-    for excuse in because:
-        terminalreporter.write_line(excuse, red=True)

@@ -24,7 +24,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """Make the kill matrix: exit code 0 when every mutant died or is argued equivalent, else 1."""
+    """Make the kill matrix: exit code 0 when every mutant died or is argued equivalent, else 1.
+
+    With `--collect-only` just name the mutants."""
     spec = config.getoption("--mutants")
     if spec is None or config.option.help or config.option.version:
         return None
@@ -35,6 +37,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             trials = chosen(spec, seed, Path(directory))
         except SetupError as error:
             raise pytest.UsageError(str(error)) from None
+        if config.option.collectonly:
+            console.print("\n".join(trial.name for trial in trials))
+            return pytest.ExitCode.OK
         matrix = KillMatrix(config.getoption("--postgres"), min(cores(), len(trials)), console)
         matrix.run(trials, baseline(trials), canary())
     show(matrix.outcomes, matrix.void, console)

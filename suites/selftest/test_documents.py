@@ -16,7 +16,7 @@ from fixtures.targets.target import load_target
 from suites.selftest.command_line import ROOT, run_pytest
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "suites" / "README.md")
-OPTIONS = re.compile(r"`(--[a-z-]+)")
+OPTIONS = re.compile(r"(?<![\w-])(--[a-z-]+)")
 ELSEWHERE = ("postgresql://me@host/db", "container:17", "SCHEDULE.schedule", "redis://")
 """Needs a server, Docker or a file of the reader's own: these are tried in selftests of their own."""
 
@@ -41,6 +41,7 @@ def placeholders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     witness = next(iter(sorted((reference / "witnesses").glob("*.schedule"))))
     assert load(witness)
     merge = {"FOLDER …": str(report), "SHARD1 SHARD2": str(report)}
+    merge |= {"mutants=NAME": "mutants=verify_backup_unguarded"}
     return merge | {"OLD/" + NAME: str(report / NAME), "FILE": str(witness), "path/to/it": str(reference)}
 
 
