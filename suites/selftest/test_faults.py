@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from psycopg import pq
 
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History, Status
@@ -12,7 +13,10 @@ from fixtures.engine.plan import READ_COMMITTED, Call, Plan, Program, Transactio
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import Engine
 from fixtures.errors import SetupError
+from fixtures.faults import striking
 from fixtures.faults.kinds import Fault, Kind
+from fixtures.faults.striking import cut
+from fixtures.postgres.databases import connect
 from fixtures.postgres.server import OwnServer, Server, running_server
 from fixtures.targets.mutants import load_mutants
 from strategies.fault_plans import alone, held_up, to_savepoint
@@ -22,6 +26,7 @@ from suites.oracles.judge import Judge
 from suites.oracles.serial_equivalence import SerialEquivalence
 from suites.selftest.test_mutants import opened as opened_target
 from suites.selftest.textbook import Textbook, opened
+from suites.sequential.asking import until
 
 SQL = """
 CREATE SCHEMA book;
@@ -101,6 +106,22 @@ def test_a_cut_at_the_end_loses_the_reply_and_nothing_else(book: Textbook, plan:
     history = strike(book.engine, plan, step, Kind.CUT)
     assert history.outcomes[0].committed is not None
     assert transferred(history) == len(history.outcomes)
+
+
+def test_a_call_that_comes_to_a_gate_before_its_connection_is_cut_is_undone(
+    book: Textbook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_late(connection: pq.abc.PGconn) -> None:
+        with connect(book.ungated) as other:
+            until(other, "SELECT cardinality(pg_blocking_pids(%s)) > 0", connection.backend_pid)
+        cut(connection)
+
+    monkeypatch.setattr(striking, "cut", cut_late)
+    block = Transaction((Call.of("book.transfer"),), "repeatable read")  # its snapshot is taken when it is sent
+    history = strike(book.engine, Plan("", (Program("a", (block,)),)), 1, Kind.CUT)
+    assert history.struck
+    assert [outcome.status for outcome in history.outcomes] == [Status.LOST]
+    assert transferred(history) == 0
 
 
 def test_a_lock_timeout_strikes_who_waits_and_nobody_else(book: Textbook) -> None:
