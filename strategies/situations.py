@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from fixtures.engine.history import History
 from fixtures.engine.plan import ISOLATION_LEVELS, Call, Choices, Plan, Program, Transaction
 from strategies import catalogues as c
 from strategies.programs import ASSIGN_XID
@@ -30,6 +31,11 @@ class Situation:
 
     plan: Plan
     choices: Choices
+
+    def choose(self, history: History, enabled: tuple[str, ...]) -> int:
+        """What the engine asks for; when the choices are used up, the session that went last goes on."""
+        number = len(history.decisions)
+        return self.choices[number] % len(enabled) if number < len(self.choices) else 0
 
 
 def situations() -> SearchStrategy[Situation]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import pytest
-from hypothesis import settings
 
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine
 from strategies.programs import pairs
+from suites.drawn import budget
 from suites.interleavings.search import search
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
@@ -23,7 +21,7 @@ _MOST = 15
 def test_every_order_could_have_come_from_running_them_one_after_another(
     plan: Plan, engine: Engine, judge: Judge, verdict: Verdict
 ) -> None:
-    searched = search(engine, judge, plan, _MOST * cast(int, settings.default.max_examples))  # type: ignore[union-attr]
+    searched = search(engine, judge, plan, budget(_MOST).max_examples)
     verdict.cells[plan.title] = searched.cell
     verdict.locks.include(searched.locks)
     verdict.settle(searched.shortest.values(), str(searched))

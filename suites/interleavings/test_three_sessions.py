@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import cast
 
 import pytest
-from hypothesis import settings
 
 from fixtures.engine.explorer import chance, drawn_by_priorities
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine
 from strategies.programs import triples
+from suites.drawn import budget
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
 
@@ -24,7 +23,7 @@ _DEPTH = 3
 def test_orders_of_three_sessions_could_have_come_from_running_them_one_after_another(
     plan: Plan, engine: Engine, judge: Judge, verdict: Verdict, record_property: Callable[[str, object], None]
 ) -> None:
-    draws = max(1, cast(int, settings.default.max_examples) // 4)  # type: ignore[union-attr]
+    draws = max(1, budget().max_examples // 4)
     steps = len(engine.run(plan).decisions)
     histories = [
         drawn_by_priorities(lambda choose: engine.run(plan, choose), seed, _DEPTH, steps) for seed in range(draws)

@@ -20,6 +20,7 @@ from fixtures.targets.signatures import Beyond, beyond_the_catalogue
 from fixtures.targets.state import Dump
 from strategies.arguments import Question, Questions, defective
 from strategies.starts import Catalogue
+from suites.drawn import budget
 from suites.invalid_inputs.cells import Cell, demanded
 from suites.oracles.canonical import Canonicaliser
 from suites.oracles.contract import Refusal, documented_answer
@@ -167,11 +168,6 @@ def for_all(
     test = given(questions)(example)
     seeded = test if seed is None else hypothesis.seed(seed)(test)
     (tries or settings())(seeded)()  # last, because a seed switches off the database of examples
-
-
-def budget(times: int) -> settings:
-    """The profile's, so many times as large."""
-    return settings(max_examples=settings().max_examples * times)
 
 
 class Inquiry:

@@ -17,7 +17,8 @@ from fixtures.targets.mutants import Mutant, load_mutants
 from fixtures.targets.target import load_target
 from strategies.arguments import Questions, any_questions, defective, defects, of_nothing, valid
 from strategies.starts import WORKING_DAY
-from suites.invalid_inputs.asking import Asker, Check, budget, for_all
+from suites.drawn import budget
+from suites.invalid_inputs.asking import Asker, Check, for_all
 
 HAZARDS: list[Mutant] = [mutant for mutant in load_mutants().values() if mutant.function]
 """The planted bugs that one call shows."""
