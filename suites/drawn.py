@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from hypothesis import given, settings
@@ -43,7 +44,6 @@ def no_new_finding(
             last[:] = new
             raise _NewFindingError
 
-    try:
+    with suppress(_NewFindingError):
         property()
-    except _NewFindingError:
-        verdict.fail(last, f"drawn and shrunk: {smallest}")
+    verdict.fail(last, f"drawn and shrunk: {smallest}")

@@ -47,7 +47,6 @@ class Verdict:
         """Fails the running test when there are findings, known or not."""
         if not new:
             return
-        self.counts["findings"] += len(new)
         texts = [self.described(finding, tried) for finding in new[:_SHOWN]]
         self.found += [FoundRecord(each.code, each.function, each.sentence) for each in new[_SHOWN:]]
         if len(new) > _SHOWN:

@@ -29,7 +29,6 @@ class RaceVerdict:
         findings = [found for found in findings if not self.verdict.is_known(found)]
         if not findings:
             return
-        self.verdict.counts["findings"] += len(findings)
         self.verdict.found += [FoundRecord(found.code, found.function, found.sentence) for found in findings]
         said = [f"{found.sentence}. [{found.code}]" for found in findings[:_SHOWN]]
         if len(findings) > _SHOWN:
