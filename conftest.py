@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 - without `uv run` any Python may come here
+    sys.exit("this suite needs Python 3.11 or newer: run `uv run pytest`, which finds or installs one")
 
 import hypothesis
 import pytest

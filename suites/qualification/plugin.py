@@ -104,7 +104,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin to collect; workers of xdist only tell what they find."""
     if hasattr(config, "workerinput"):
         return
-    config.stash[REPORT] = report = Report(config, _chosen_folder(config) if _wanted(config) else None)
+    place = _chosen_folder(config) if _wanted(config) else None
+    if place is not None:
+        try:
+            folder.see_that_it_can_be_written(config.rootpath / place)
+        except SetupError as error:
+            raise pytest.UsageError(str(error)) from None
+    config.stash[REPORT] = report = Report(config, place)
     if report.folder is not None and config.option.xmlpath is None:
         config.option.xmlpath = str(report.folder / "junit.xml")
     config.pluginmanager.register(report, "qualification-report")
