@@ -17,6 +17,7 @@ import pytest
 
 from fixtures.limitations.registry import Limitation
 from fixtures.postgres.session import SERVER_KEY
+from fixtures.reporting.mutant_score import score
 from fixtures.reporting.qualification import FoundRecord, LimitationRecord, Run, TargetRecord, witnessed
 from fixtures.targets.plugin import CHECKSUMS, TARGET
 from suites.plugin import VERDICT
@@ -54,6 +55,7 @@ def assemble(config: pytest.Config, collector: Collector, started: datetime.date
         inputs=collector.inputs,
         counts=dict(verdict.counts),
         locks=verdict.locks.packed(),
+        mutants=score(config.rootpath),
         notes=[portable(note, config.rootpath) for note in verdict.notes],
     )
 

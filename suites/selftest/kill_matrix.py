@@ -23,9 +23,9 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from fixtures.reporting.mutant_score import FILE, code_checksum
 from suites.selftest.lane import LIMIT, ROOT
 
-REPORT = Path(".reports") / "mutants.json"
 KILLED, SURVIVED, EQUIVALENT, BROKEN = "killed", "survived", "equivalent", "broken"
 _STYLES = {KILLED: "green", SURVIVED: "bold red", EQUIVALENT: "cyan", BROKEN: "yellow"}
 
@@ -188,10 +188,16 @@ def cores() -> int:
 
 def write(outcomes: Sequence[Outcome], seed: int, void: str, root: Path) -> Path:
     """The whole matrix as JSON."""
-    path = root / REPORT
+    path = root / FILE
     path.parent.mkdir(exist_ok=True)
     counts = Counter(outcome.verdict for outcome in outcomes)
-    content = {"seed": seed, "void": void, "counts": counts, "mutants": [asdict(outcome) for outcome in outcomes]}
+    content = {
+        "code": code_checksum(root),
+        "seed": seed,
+        "void": void,
+        "counts": counts,
+        "mutants": [asdict(outcome) for outcome in outcomes],
+    }
     path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
