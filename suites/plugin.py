@@ -139,7 +139,7 @@ def pytest_testnodedown(node: Any) -> None:
     verdict = node.config.stash[VERDICT]
     output = getattr(node, "workeroutput", {})  # a worker that crashed has none
     verdict.counts.update(output.get("counts", {}))
-    verdict.notes.extend(output.get("notes", []))
+    verdict.notes.extend(note for note in output.get("notes", []) if note not in verdict.notes)
     verdict.locks.include(LockOrder.unpacked(output.get("locks", [])))
     verdict.cells.update({title: Cell(**cell) for title, cell in output.get("cells", {}).items()})
     verdict.faults.update(output.get("faults", {}))

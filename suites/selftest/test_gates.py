@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from fixtures.engine.gates import Gates, remove_gates
+from fixtures.engine.placing import Placer, PlacingError
 from fixtures.engine.session import Answer, Controller, Session, answer_of, connect, run
 from fixtures.postgres.databases import connect as connect_psycopg
 from fixtures.postgres.server import Server
@@ -152,3 +153,21 @@ def sources(conninfo: str) -> str:
     rows = run(connection, "SELECT prosrc FROM pg_proc WHERE pronamespace = 'book'::regnamespace ORDER BY proname")
     connection.finish()
     return "\n".join(source or "" for (source,) in rows)
+
+
+def test_a_function_that_cannot_be_read_is_told_and_the_others_are_stepped_through(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Placer.place
+
+    def confused(placer: Placer) -> str:
+        if "v_balance - 10" in placer.source:
+            raise PlacingError("what is this?")
+        return place(placer)
+
+    monkeypatch.setattr(Placer, "place", confused)
+    with opened(server, "unread") as book:
+        gates = book.engine.gates
+        assert gates.of("book.careful_update")
+        assert not gates.of("book.lost_update")
+        assert gates.unread() == ["book.lost_update is one step, its text could not be read: what is this?"]
