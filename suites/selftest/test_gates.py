@@ -161,7 +161,7 @@ def test_a_function_that_cannot_be_read_is_told_and_the_others_are_stepped_throu
     place = Placer.place
 
     def confused(placer: Placer) -> str:
-        if "v_balance - 10" in placer.source:
+        if "RETURN v_balance;" in placer.source and "FOR UPDATE" not in placer.source:
             raise PlacingError("what is this?")
         return place(placer)
 
