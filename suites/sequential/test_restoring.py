@@ -1,0 +1,71 @@
+"""The commands of a recovery plan restore a real cluster (R4)."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+
+from fixtures.postgres.databases import connect
+from fixtures.postgres.room import room
+from fixtures.postgres.server import PORT, OwnServer
+from fixtures.targets.database import TargetDatabase
+from fixtures.targets.state import dump
+from suites.sequential.asking import value
+from suites.sequential.calling import call
+from suites.sequential.catalogue import a_backup, a_link
+
+pytestmark = [
+    pytest.mark.clause("R4"),
+    pytest.mark.needs("own-server", "linux", "psql", "pg_dump", "pg_basebackup"),
+]
+
+DUMPS = {
+    "custom": ({}, "one.dump", "pg_dump --format=custom --file={file} {from}"),
+    "directory": ({"format": "directory"}, "one", "pg_dump --format=directory --file={file} {from}"),
+    "plain": ({"format": "plain"}, "one.sql", "pg_dump --format=plain --file={file} {from}"),
+    "packed": ({"format": "plain"}, "one.sql.gz", "pg_dump --format=plain --compress=6 --file={file} {from}"),
+}
+BASES = {
+    "plain": ("base", "pg_basebackup --checkpoint=fast --no-sync --pgdata={file} --dbname={from}"),
+    "tar": ("base", "pg_basebackup --checkpoint=fast --no-sync --format=tar --pgdata={file} --dbname={from}"),
+}
+
+
+def restore(
+    server: OwnServer, database: TargetDatabase, tool: str, metadata: dict[str, str], file: str, take: str, mode: str
+) -> None:
+    """Takes a backup with the tool itself, runs the plan's commands in another cluster, and compares the contents."""
+    with room(server.binaries) as other:
+        place = other.directory / "files" / file
+        more = a_backup(2, "incremental", location="file:///nowhere", age="9 days", commit_hash="commit-1") + a_link(
+            2, 1
+        )
+        backup = a_backup(1, backup_tool=tool, metadata=metadata, location=f"file://{place}")
+        with database.starting(backup + more) as conn:
+            target = str(other.data) if mode == "clone" else None
+            steps = call(conn, "generate_recovery_plan", "commit-3", mode, tool, target)
+            before, name = database.dump(conn), value(conn, "SELECT current_database()")
+        words = {"file": str(place), "from": shlex.quote(server.conninfo(name))}
+        empty = ["rm -rf data"] if mode == "clone" else []
+        commands = [f"bash -c {shlex.quote(step.command)} >&2" for step in steps]
+        environment = {"PGHOST": str(other.sockets), "CLONE_PORT": str(PORT), "PGPORT": str(PORT)}
+        environment |= {} if mode == "clone" else {"PGDATA": str(other.data)}
+        other.run("\n".join([take.format_map(words), *empty, *commands]), environment)
+        with connect(other.conninfo(name)) as restored:
+            assert dump(restored, database.state) == before
+
+
+@pytest.mark.parametrize(("metadata", "file", "take"), DUMPS.values(), ids=DUMPS)
+def test_a_dump_is_restored_into_the_cluster_that_is_there(
+    server: OwnServer, database: TargetDatabase, metadata: dict[str, str], file: str, take: str
+) -> None:
+    restore(server, database, "pg_dump", metadata, file, take, "disaster")
+
+
+@pytest.mark.parametrize("mode", ["disaster", "clone"])
+@pytest.mark.parametrize(("file", "take"), BASES.values(), ids=BASES)
+def test_a_base_backup_is_restored_as_a_cluster(
+    server: OwnServer, database: TargetDatabase, mode: str, file: str, take: str
+) -> None:
+    restore(server, database, "pg_basebackup", {}, file, take, mode)
