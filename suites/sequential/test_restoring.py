@@ -6,9 +6,10 @@ import shlex
 
 import pytest
 
+from fixtures.postgres.capabilities import programs_for
 from fixtures.postgres.databases import connect
 from fixtures.postgres.room import room
-from fixtures.postgres.server import PORT, OwnServer
+from fixtures.postgres.server import PORT, Server
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.state import dump
 from suites.sequential.asking import value
@@ -17,7 +18,7 @@ from suites.sequential.catalogue import a_backup, a_link
 
 pytestmark = [
     pytest.mark.clause("R4"),
-    pytest.mark.needs("own-server", "linux", "psql", "pg_dump", "pg_basebackup"),
+    pytest.mark.needs("linux", "psql", "pg_dump"),
 ]
 
 DUMPS = {
@@ -33,10 +34,10 @@ BASES = {
 
 
 def restore(
-    server: OwnServer, database: TargetDatabase, tool: str, metadata: dict[str, str], file: str, take: str, mode: str
+    server: Server, database: TargetDatabase, tool: str, metadata: dict[str, str], file: str, take: str, mode: str
 ) -> None:
     """Takes a backup with the tool itself, runs the plan's commands in another cluster, and compares the contents."""
-    with room(server.binaries) as other:
+    with room(next(programs_for(server))) as other:
         place = other.directory / "files" / file
         more = a_backup(2, "incremental", location="file:///nowhere", age="9 days", commit_hash="commit-1") + a_link(
             2, 1
@@ -58,14 +59,15 @@ def restore(
 
 @pytest.mark.parametrize(("metadata", "file", "take"), DUMPS.values(), ids=DUMPS)
 def test_a_dump_is_restored_into_the_cluster_that_is_there(
-    server: OwnServer, database: TargetDatabase, metadata: dict[str, str], file: str, take: str
+    server: Server, database: TargetDatabase, metadata: dict[str, str], file: str, take: str
 ) -> None:
     restore(server, database, "pg_dump", metadata, file, take, "disaster")
 
 
+@pytest.mark.needs("own-server", "pg_basebackup")  # of somebody else's server we take no copy
 @pytest.mark.parametrize("mode", ["disaster", "clone"])
 @pytest.mark.parametrize(("file", "take"), BASES.values(), ids=BASES)
 def test_a_base_backup_is_restored_as_a_cluster(
-    server: OwnServer, database: TargetDatabase, mode: str, file: str, take: str
+    server: Server, database: TargetDatabase, mode: str, file: str, take: str
 ) -> None:
     restore(server, database, "pg_basebackup", {}, file, take, mode)
