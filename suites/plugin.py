@@ -16,8 +16,8 @@ from fixtures.limitations.registry import load_limitations
 from fixtures.postgres.providers.source import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.exports import FORMS
-from fixtures.targets.functions import CALLABLE
-from fixtures.targets.plugin import EXAMPLES, TARGET
+from fixtures.targets.plugin import EXAMPLES, INSTALLED, TARGET
+from fixtures.targets.signatures import lacking
 from strategies.profiles import PROFILES
 from suites.matrix import Cell
 from suites.verdict import Verdict
@@ -64,6 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.args[:] = [str(_REPLAY_TEST)]
     if not any(argument.startswith("--target") for argument in config.invocation_params.args):
         config.option.target = schedule.target
+        config.option.target_config = schedule.target_config or None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -77,7 +78,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
     config.stash[VERDICT] = verdict = Verdict(
-        spec, server, config.rootpath, limitations, proposes=config.getoption("--propose-limitations")
+        spec,
+        server,
+        config.rootpath,
+        limitations,
+        proposes=config.getoption("--propose-limitations"),
+        target_config=config.getoption("--target-config") or "",
     )
     if (due := _overdue(config)) and not hasattr(config, "workerinput"):
         verdict.notes.append(f"limitations to look at again, their review_by has passed: {', '.join(due)}")
@@ -121,10 +127,9 @@ def excuses(config: pytest.Config) -> list[str]:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     skipped = reporter.stats.get("skipped", []) if reporter else []
     skips = {str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped}
-    lacking = [function.qualified for function in CALLABLE if not config.stash[TARGET].offers(function.qualified)]
     return [
         *(f"a release allows no skip: {reason}" for reason in sorted(skips)),
-        *(f"a release needs every function: {name} is missing" for name in lacking),
+        *(f"a release needs every function: {name} is missing" for name in lacking(config.stash[INSTALLED].offers)),
         *(f"a release allows no limitation whose review_by has passed: {one}" for one in _overdue(config)),
     ]
 

@@ -32,6 +32,7 @@ class Verdict:
     root: Path
     limitations: tuple[Limitation, ...]
     proposes: bool = False
+    target_config: str = ""
     counts: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
     cells: dict[str, Cell] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class Verdict:
 
     def described(self, finding: Finding, tried: str = "") -> str:
         """The text of one finding, whose schedule and page are written down."""
-        schedule = write_schedule(finding, self.target, self.server, self.root)
+        schedule = write_schedule(finding, self.target, self.server, self.root, self.target_config)
         picture = write_page(finding, schedule, self.root, tried)
         files = {"schedule": str(schedule), "page": str(picture)}
         self.found.append(FoundRecord(finding.code, finding.function, finding.sentence, **files))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fixtures.targets.offered import demand, let_through
 from fixtures.workers.record import Record
 from suites.oracles.audit_rows import told_busy
 from suites.oracles.race import Race, RaceFinding
@@ -20,7 +21,8 @@ def _about(record: Record, race: Race) -> RaceFinding | None:
     if code == "40P01":
         return RaceFinding("C3:deadlock", (name,), f"{name} deadlocked, and every transaction was a single call")
     if code is not None and code not in CONCURRENCY | REFUSALS:
-        return RaceFinding(f"E3:raw-{code}", (name,), f"{name} let {code} through: {reply.message}")
+        demand(name, code, reply.message)
+        return RaceFinding(f"E3:raw-{code}", (name,), let_through(name, code, reply.message))
     busy = told_busy(record)
     if not busy and code not in CONCURRENCY:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fixtures.engine.finding import Finding
 from fixtures.engine.history import History, Outcome, Status
 from fixtures.targets.functions import CALLABLE
+from fixtures.targets.offered import demand, let_through
 
 BUSY = "PGGIT_CONCURRENT"
 CONCURRENCY = {"55P03", "40001", "40P01"}
@@ -55,7 +56,8 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
     ours = function in _CONTRACTED  # what functions of others raise is their own business
     if ours and outcome.status == Status.REFUSED and code not in CONCURRENCY | REFUSALS:
-        said = f"{function} let {code} through: {outcome.message}"
+        demand(function, code, outcome.message)
+        said = let_through(function, code, outcome.message)
         return Finding(f"E3:raw-{code}", function, said, history)
     return None
 

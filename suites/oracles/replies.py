@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from fixtures.targets.calls import FunctionCall, Reply, literal
+from fixtures.targets.offered import UNDEFINED
 from fixtures.targets.state import Dump, differences
 from suites.oracles.contract import Answer, Expectation, Refusal
 
@@ -39,8 +40,10 @@ def judge_reply(call: FunctionCall, expectation: Expectation, reply: Reply) -> l
 
 def judge_raw(reply: Reply) -> list[str]:
     """E3: whether an error got through that no function raises on purpose."""
-    known = reply.sqlstate is None or reply.sqlstate in CODES
-    return [] if known else [f"E3: an internal error got through: {_shown(reply)}"]
+    if reply.sqlstate is None or reply.sqlstate in CODES:
+        return []
+    lacks = "; it calls a function that the target lacks" if reply.sqlstate == UNDEFINED else ""
+    return [f"E3: an internal error got through: {_shown(reply)}{lacks}"]
 
 
 def judge_trace(before: Dump, after: Dump) -> list[str]:

@@ -19,7 +19,8 @@ from fixtures.limitations.registry import Limitation
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.mutant_score import score
 from fixtures.reporting.qualification import FoundRecord, LimitationRecord, Run, TargetRecord, witnessed
-from fixtures.targets.plugin import CHECKSUMS, TARGET
+from fixtures.targets.plugin import CHECKSUMS, INSTALLED, TARGET
+from fixtures.targets.signatures import lacking
 from suites.plugin import VERDICT
 from suites.qualification.collecting import Collector, portable
 
@@ -85,7 +86,15 @@ def _safe(word: str) -> str:
 def _target(config: pytest.Config) -> TargetRecord:
     sums = config.stash.get(CHECKSUMS, None)
     measures = {"messages": sums.messages} if sums else {}
-    return TargetRecord(config.stash[TARGET].name, sums.functions if sums else {}, measures)
+    installed = config.stash[INSTALLED]
+    return TargetRecord(
+        config.stash[TARGET].name,
+        sums.functions if sums else {},
+        measures,
+        installed.version,
+        list(installed.errors),
+        lacking(installed.offers),
+    )
 
 
 def _known(limitation: Limitation, counts: dict[str, int]) -> LimitationRecord:

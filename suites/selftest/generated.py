@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 
 from fixtures.engine.mutating import Mutation, mutations
-from fixtures.targets.directory import SqlFile, Target
+from fixtures.targets.directory import Target
 from fixtures.targets.functions import CALLABLE
+from fixtures.targets.scripts import SqlFile
 from fixtures.targets.target import load_target
 from strategies.programs import BLOCKS, SINGLE_CALLS
 from suites.selftest.kill_matrix import Aim, Trial

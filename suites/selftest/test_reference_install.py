@@ -11,9 +11,9 @@ import pytest
 from fixtures.postgres.capabilities import find_program
 from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
 from fixtures.postgres.server import Server
-from fixtures.targets.directory import SqlFile
 from fixtures.targets.functions import FUNCTIONS
 from fixtures.targets.interface import Relation, interface
+from fixtures.targets.scripts import SqlFile
 from fixtures.targets.target import load_target
 from strategies import catalogues as c
 from suites.oracles.interface import complaints_about_function, complaints_about_table, complaints_about_view

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from fixtures.targets.database import TargetDatabase
+from fixtures.targets.database import TargetDatabase, Template
 from fixtures.targets.functions import CALLABLE, FUNCTIONS, Function
 from fixtures.targets.interface import Relation, interface
+from fixtures.targets.signatures import lacking
+from fixtures.targets.target import Target
 from suites.oracles.interface import complaints_about_function, complaints_about_table, complaints_about_view
 
 COMMENTS = """
@@ -25,6 +27,11 @@ CORE = {
 
 def named(relations: Iterable[Relation]) -> list[Any]:
     return [pytest.param(relation, id=relation.name) for relation in relations]
+
+
+def test_every_function_is_there_or_known_to_be_missing(template: Template, target: Target) -> None:
+    unknown = [name for name in lacking(template.installed.offers) if name in FUNCTIONS and name not in target.missing]
+    assert unknown == [], f"not in the target, nor in `missing` of its target.toml: {', '.join(unknown)}"
 
 
 @pytest.mark.parametrize(
