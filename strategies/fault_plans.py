@@ -77,11 +77,12 @@ class Struck:
     fault: Fault
 
 
-def struck_situations() -> SearchStrategy[Struck]:
-    """Any situation with a fault in it. It shrinks with everything else, towards an early cancel of the first."""
+def struck_situations(fenced: bool = True) -> SearchStrategy[Struck]:
+    """Any situation (`fenced` or not) with a fault in it. It shrinks with everything else, towards an early cancel of
+    the first."""
 
     def struck(situation: Situation, session: int, step: int, kind: Kind) -> Struck:
         programs = situation.plan.programs
         return Struck(situation, Fault(programs[session % len(programs)].session, step, kind))
 
-    return st.builds(struck, situations(), st.integers(0, 3), st.integers(1, 12), st.sampled_from(WAITED_FOR))
+    return st.builds(struck, situations(fenced), st.integers(0, 3), st.integers(1, 12), st.sampled_from(WAITED_FOR))

@@ -218,19 +218,19 @@ def small_calls() -> Iterator[FunctionCall]:
             yield from filter(None, (act.call({}) for act in acts))
 
 
-def small_plans(functions: Iterable[str]) -> list[Plan]:
+def small_plans(functions: Iterable[str], offers: frozenset[str]) -> list[Plan]:
     """Pairs of small programs that have to do with `functions` (qualified names), the likeliest first: those with the
-    fewest functions besides, then those with the fewest calls."""
+    fewest functions besides, then those with the fewest calls. Arguments are those that the target `offers` to take."""
     wanted = set(functions)
-    plans = [_small_plan(pair) for pair in combinations_with_replacement(_small_programs(""), 2)]
+    plans = [_small_plan(pair, offers) for pair in combinations_with_replacement(_small_programs(""), 2)]
     near = [(_called(plan), plan) for plan in plans if _called(plan) & wanted]
     near.sort(key=lambda each: (len(each[0] - wanted), -len(each[0] & wanted), len(list(_all_calls(each[1])))))
     return [plan for _, plan in near]
 
 
-def _small_plan(names: tuple[str, str]) -> Plan:
+def _small_plan(names: tuple[str, str], offers: frozenset[str]) -> Plan:
     programs = tuple(
-        Program(session, tuple(map(_transaction, _small_programs(session)[name])))
+        Program(session, tuple(_transaction(act.fitting(offers)) for act in _small_programs(session)[name]))
         for session, name in zip(_SESSIONS, names, strict=True)
     )
     return Plan(SMALL, programs, "+".join(names))

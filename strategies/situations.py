@@ -38,12 +38,12 @@ class Situation:
         return self.choices[number] % len(enabled) if number < len(self.choices) else 0
 
 
-def situations() -> SearchStrategy[Situation]:
-    """Any situation."""
+def situations(fenced: bool = True) -> SearchStrategy[Situation]:
+    """Any situation; `fenced`: whoever ends a job says who it is (J3), for targets that can be told."""
     return st.builds(
         lambda catalogue, programs, choices: Situation(Plan(catalogue, programs, "drawn"), choices),
         _catalogues(),
-        _programs(),
+        _programs({"p_worker_id": "w0"} if fenced else {}),
         st.tuples(*[st.integers(0, 3)] * _STEPS),  # of a fixed length: lists would mostly be too short to switch late
     )
 
@@ -78,7 +78,7 @@ def _catalogues() -> SearchStrategy[str]:
     return st.tuples(*map(_backup, _BACKUPS)).map("".join)
 
 
-def _calls() -> SearchStrategy[tuple[Call, ...]]:
+def _calls(worker: dict[str, str]) -> SearchStrategy[tuple[Call, ...]]:
     """One call, with what it needs before it in its transaction."""
     backup = st.sampled_from([c.uuid(number) for number in _BACKUPS])
     job = st.sampled_from([c.uuid(100 + number) for number in _BACKUPS])
@@ -91,8 +91,8 @@ def _calls() -> SearchStrategy[tuple[Call, ...]]:
         st.builds(lambda id: Call.of("pggit.complete_backup", id, 1), backup),
         st.builds(lambda id: Call.of("pggit.fail_backup", id, "disk full"), backup),
         st.builds(lambda id: Call.of("pggit.enqueue_backup_job", id, "pg_dump", "pg_dump"), backup),
-        st.builds(lambda id: Call.of("pggit.complete_backup_job", id, "done", "w0"), job),
-        st.builds(lambda id: Call.of("pggit.fail_backup_job", id, "boom", 60, "w0"), job),
+        st.builds(lambda id: Call.of("pggit.complete_backup_job", id, "done", **worker), job),
+        st.builds(lambda id: Call.of("pggit.fail_backup_job", id, "boom", 60, **worker), job),
         st.builds(lambda id: Call.of("pggit.reset_job", id), job),
         st.builds(lambda: Call.of("pggit.register_backup", *register)),
         st.builds(lambda text: Call.of("pggit.register_backup", *register, p_metadata=text), base),
@@ -110,14 +110,14 @@ def _calls() -> SearchStrategy[tuple[Call, ...]]:
     )
 
 
-def _programs() -> SearchStrategy[tuple[Program, ...]]:
+def _programs(worker: dict[str, str]) -> SearchStrategy[tuple[Program, ...]]:
     """Programs over a pool of a few calls: those that meet are mostly the same ones, or of the same rows."""
     return st.builds(
         lambda pool, outlines: tuple(
             Program(name, tuple(_transaction(outline, pool) for outline in some))
             for name, some in zip("abcd", outlines, strict=False)
         ),
-        st.lists(_calls(), min_size=1, max_size=3),
+        st.lists(_calls(worker), min_size=1, max_size=3),
         st.lists(st.lists(_outlines(), min_size=1, max_size=2), min_size=2, max_size=4),
     ).filter(lambda programs: sum(len(list(program.calls())) for program in programs) <= _MOST_COMMANDS)
 

@@ -17,7 +17,7 @@ _TIMES = 5
 
 @pytest.mark.clause("C1", "C2", "C6", "L5", "T3")
 def test_no_situation_with_a_fault_comes_to_what_the_calls_that_committed_could_not(
-    engine: Engine, judge: Judge, verdict: Verdict
+    engine: Engine, judge: Judge, verdict: Verdict, fenced: bool
 ) -> None:
     def look(struck: Struck) -> list[Finding]:
         history = engine.run(struck.situation.plan, struck.situation.choose, fault=struck.fault)
@@ -27,4 +27,4 @@ def test_no_situation_with_a_fault_comes_to_what_the_calls_that_committed_could_
         return findings
 
     smallest = "a smaller catalogue, fewer calls or an earlier fault do not show it"
-    no_new_finding(struck_situations(), look, verdict, budget(_TIMES), smallest)
+    no_new_finding(struck_situations(fenced), look, verdict, budget(_TIMES), smallest)

@@ -18,7 +18,7 @@ _TIMES = 5
 
 @pytest.mark.clause("C1", "C2", "C3", "C4", "C6", "L4", "L5", "T3")
 def test_no_situation_comes_to_what_running_the_calls_one_after_another_could_not(
-    engine: Engine, judge: Judge, verdict: Verdict
+    engine: Engine, judge: Judge, verdict: Verdict, fenced: bool
 ) -> None:
     def look(situation: Situation) -> list[Finding]:
         history = engine.run(situation.plan, situation.choose)
@@ -30,4 +30,4 @@ def test_no_situation_comes_to_what_running_the_calls_one_after_another_could_no
         return findings
 
     smallest = "a smaller catalogue, fewer calls or fewer switches do not show it"
-    no_new_finding(situations(), look, verdict, budget(_TIMES), smallest)
+    no_new_finding(situations(fenced), look, verdict, budget(_TIMES), smallest)

@@ -10,7 +10,10 @@ import pytest
 
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase
+from fixtures.targets.functions import FUNCTIONS
+from fixtures.targets.plugin import INSTALLED
 from strategies.profiles import PROFILES
+from strategies.races import small_plans
 from suites.races.verdict import RaceVerdict
 from suites.verdict import Verdict
 
@@ -50,11 +53,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A race for each seed of the profile."""
+    """A race for each seed of the profile; small plans that the target takes."""
     if "race_seed" in metafunc.fixturenames:
         first = first_seed(metafunc.config)
         races = PROFILES[metafunc.config.getoption("--profile")].races
         metafunc.parametrize("race_seed", range(first, first + races), ids="seed-{}".format)
+    if "small_plan" in metafunc.fixturenames:
+        plans = small_plans(FUNCTIONS, metafunc.config.stash[INSTALLED].offers)
+        metafunc.parametrize("small_plan", plans, ids=lambda plan: plan.title)
 
 
 def first_seed(config: pytest.Config) -> int:
@@ -72,7 +78,8 @@ def free_database(pytestconfig: pytest.Config, database: TargetDatabase) -> Iter
 @pytest.fixture
 def race_verdict(request: pytest.FixtureRequest, verdict: Verdict) -> RaceVerdict:
     """Turns what was found in a race into red."""
-    return RaceVerdict(verdict, lambda: (request.getfixturevalue("engine"), request.getfixturevalue("judge")))
+    offers = request.config.stash[INSTALLED].offers
+    return RaceVerdict(verdict, lambda: (request.getfixturevalue("engine"), request.getfixturevalue("judge")), offers)
 
 
 @pytest.fixture

@@ -36,14 +36,16 @@ class Smaller:
         return f"a small schedule shows the like ({tried})" if self.finding else f"no small schedule shows it ({tried})"
 
 
-def smaller(engine: Engine, judge: Judge, found: RaceFinding) -> Smaller:
+def smaller(engine: Engine, judge: Judge, found: RaceFinding, offers: frozenset[str]) -> Smaller:
     """Tries pairs of small programs that call the functions concerned, in every order, until one shows `found`.
+
+    `offers`: what the target takes.
 
     That is a finding of the same code or, for what is left in the tables, one that no serial order explains.
     """
     wanted = {found.code} if found.code.startswith(_BY_CALL) else {found.code, _NO_ORDER}
     orders = 0
-    plans = small_plans(found.functions)
+    plans = small_plans(found.functions, offers)
     for tried, plan in enumerate(plans, start=1):
         for history in _orders(engine, plan):
             orders += 1

@@ -7,17 +7,14 @@ import pytest
 from fixtures.engine.explorer import every_order
 from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine
-from fixtures.targets.functions import FUNCTIONS
-from strategies.races import small_plans
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
 
 
 @pytest.mark.clause("C1", "C5", "J1", "J2", "J3")
-@pytest.mark.parametrize("plan", small_plans(FUNCTIONS), ids=lambda plan: plan.title)
 def test_two_workers_one_after_the_other_show_nothing(
-    plan: Plan, engine: Engine, judge: Judge, verdict: Verdict
+    small_plan: Plan, engine: Engine, judge: Judge, verdict: Verdict
 ) -> None:
-    histories = list(every_order(lambda choose: engine.run(plan, choose), preemptions=0))
+    histories = list(every_order(lambda choose: engine.run(small_plan, choose), preemptions=0))
     verdict.settle([finding for history in histories for finding in judge.findings(history)], "no preemption")
     judge.serial.forget()

@@ -23,6 +23,7 @@ class RaceVerdict:
 
     verdict: Verdict
     engine_and_judge: Callable[[], tuple[Engine, Judge]]
+    offers: frozenset[str]
 
     def settle(self, findings: Sequence[RaceFinding], what: str) -> None:
         """Fails the running test when there are findings that no limitation covers; `what` says which race it was."""
@@ -39,7 +40,7 @@ class RaceVerdict:
         """What the search for a small schedule came to, code after code until one is found."""
         engine, judge = self.engine_and_judge()
         for found in {found.code: found for found in findings}.values():
-            result = smaller(engine, judge, found)
+            result = smaller(engine, judge, found, self.offers)
             yield f"\n{found.code}: {result}"
             if result.finding:
                 yield self.verdict.described(result.finding)

@@ -7,6 +7,7 @@ import pytest
 from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.postgres.server import Server
 from fixtures.targets.mutants import load_mutants
+from fixtures.targets.signatures import EVERYTHING
 from suites.interleavings.replaying import replay
 from suites.oracles.race import RaceFinding
 from suites.races import smaller as searching
@@ -30,7 +31,7 @@ FOUND = {
 @pytest.mark.parametrize(("mutant", "found"), FOUND.items(), ids=FOUND)
 def test_a_race_s_finding_becomes_a_schedule_that_replays(server: Server, mutant: str, found: RaceFinding) -> None:
     with opened(server, f"mutant:{mutant}") as (engine, judge):
-        finding = smaller(engine, judge, found).finding
+        finding = smaller(engine, judge, found, EVERYTHING).finding
         assert finding is not None
         assert finding.code == found.code
         assert finding.history.switches <= 3
@@ -46,6 +47,6 @@ def test_what_no_small_schedule_shows_is_said_with_the_number_of_orders(
 ) -> None:
     monkeypatch.setattr(searching, "MOST_ORDERS", 20)
     with opened(server, "reference") as (engine, judge):
-        found = smaller(engine, judge, TWICE)
+        found = smaller(engine, judge, TWICE, EVERYTHING)
     assert found.finding is None
     assert "no small schedule shows it (20 orders" in str(found)

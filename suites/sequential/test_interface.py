@@ -47,7 +47,12 @@ def test_a_function_is_there_once_with_its_parameters_defaults_and_columns(
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        pytest.param(function, added, id=function.qualified, marks=pytest.mark.needs(function.qualified))
+        pytest.param(
+            function,
+            added,
+            id=function.qualified,
+            marks=pytest.mark.needs(*(f"{function.qualified}.{name}" for name in added)),
+        )
         for function in CALLABLE
         if (added := [parameter.name for parameter in function.parameters if parameter.added])
     ],
