@@ -12,7 +12,7 @@ import pytest
 from fixtures.engine.lock_order import LockOrder
 from fixtures.engine.schedule_file import ScheduleFile, load
 from fixtures.errors import SetupError
-from fixtures.limitations.registry import load_limitations
+from fixtures.limitations.registry import check_functions, load_limitations
 from fixtures.postgres.providers.source import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.exports import FORMS
@@ -73,6 +73,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     target = config.stash[TARGET]
     try:
         limitations = load_limitations(target.limitations)
+        if target.limitations and not config.option.collectonly:
+            check_functions(target.limitations, limitations, config.stash[INSTALLED].offers)
     except SetupError as error:
         raise pytest.UsageError(str(error)) from None
     server = describe(config.stash[SERVER_KEY].source)

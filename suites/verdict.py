@@ -49,7 +49,10 @@ class Verdict:
         if not new:
             return
         texts = [self.described(finding, tried) for finding in new[:_SHOWN]]
-        self.found += [FoundRecord(each.code, each.function, each.sentence) for each in new[_SHOWN:]]
+        for each in new[_SHOWN:]:
+            self.found.append(FoundRecord(each.code, each.function, each.sentence))
+            if self.proposes:
+                self._propose(each, write_schedule(each, self.target, self.server, self.root, self.target_config))
         if len(new) > _SHOWN:
             texts.append(f"… and {len(new) - _SHOWN} more findings: {', '.join(sorted({f.code for f in new}))}")
         pytest.fail("\n".join(texts), pytrace=False)
@@ -61,8 +64,12 @@ class Verdict:
         files = {"schedule": str(schedule), "page": str(picture)}
         self.found.append(FoundRecord(finding.code, finding.function, finding.sentence, **files))
         if self.proposes:
-            self.notes.append(f"proposed: {propose(finding, schedule, self.root, datetime.date.today())}")
+            self._propose(finding, schedule)
         return describe(finding, schedule, picture, tried)
+
+    def _propose(self, finding: Finding, schedule: Path) -> None:
+        note = f"proposed: {propose(finding, schedule, self.root, datetime.date.today())}"
+        self.notes += [note] if note not in self.notes else []
 
     def is_known(self, finding: Found) -> bool:
         """Whether a limitation says so; counted for the closing summary."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -25,6 +26,9 @@ def copy(tmp_path: Path) -> Path:
     shutil.copytree(load_target("reference").directory, home)
     entries = (home / "limitations.toml").read_text().split("[[limitation]]")
     (home / "limitations.toml").write_text("[[limitation]]" + next(entry for entry in entries if ID in entry))
+    for witness in (home / "witnesses").iterdir():
+        if witness.name != Path(WITNESS).name:
+            witness.unlink()
     return home
 
 
@@ -71,6 +75,10 @@ def test_a_limitation_that_shows_something_else_is_red(copy: Path) -> None:
         ('clause = "T2"', 'clause = "T99"', "T99"),
         ("reason =", "link = 7\nreason =", "`link` must be a text"),
         ("reason =", 'affected = " "\nreason =', "`affected` must be a text"),
+        ("also = [", "also = [7, ", "`also` must be a list"),
+        ("review_by = 2027-11-01", "review_by = 2027-11-01T00:00:00", "`review_by` must be a date"),
+        ('finding = "T2:', 'finding = "X2:', "no clause 'X2'"),
+        ("[[limitation]]", "[[limitations]]", "unknown key 'limitations'"),
     ],
 )
 def test_a_wrong_entry_is_told_in_one_line(copy: Path, old: str, new: str, told: str) -> None:
@@ -80,24 +88,62 @@ def test_a_wrong_entry_is_told_in_one_line(copy: Path, old: str, new: str, told:
     assert told in str(error.value)
 
 
+def test_two_entries_for_the_same_are_told(copy: Path) -> None:
+    text = (copy / "limitations.toml").read_text()
+    (copy / "limitations.toml").write_text(text + text)
+    with pytest.raises(SetupError, match=f"two limitations have the id '{ID}'"):
+        load_limitations(copy / "limitations.toml")
+    (copy / "limitations.toml").write_text(text + text.replace(ID, "again"))
+    with pytest.raises(SetupError, match=rf"'again': '{ID}' covers T2:block-not-seen of pggit\.\w+ already"):
+        load_limitations(copy / "limitations.toml")
+
+
+def test_a_witness_that_belongs_to_no_entry_is_told(copy: Path) -> None:
+    shutil.copyfile(copy / WITNESS, copy / "witnesses" / "other.schedule")
+    with pytest.raises(SetupError, match=r"other\.schedule: a witness that no entry of .* names; delete it"):
+        load_limitations(copy / "limitations.toml")
+
+
+def test_an_entry_about_a_function_that_is_not_there_is_told_before_anything_runs(copy: Path) -> None:
+    edit(copy / "limitations.toml", '"pggit.cancel_stuck_jobs"', '"pggit.cancel_jobs"')
+    done = run_pytest(f"--target={copy}", "suites/known_limitations")
+    assert done.returncode == pytest.ExitCode.USAGE_ERROR
+    assert f"limitation '{ID}' is about pggit.cancel_jobs, which the target does not have" in done.stderr
+
+
+def test_a_date_that_has_passed_warns_in_the_gate_and_fails_a_release(copy: Path) -> None:
+    edit(copy / "limitations.toml", "review_by = 2027-11-01", "review_by = 2020-01-01")
+    gate, release = (
+        run_pytest(f"--target={copy}", "suites/known_limitations", f"--profile={profile}")
+        for profile in ("gate", "release")
+    )
+    assert (gate.returncode, release.returncode) == (0, 1)
+    assert f"to look at again, their review_by has passed: {ID}" in gate.stdout
+    assert f"a release allows no limitation whose review_by has passed: {ID}" in release.stdout
+
+
 def test_versions_and_a_link_are_kept(copy: Path) -> None:
     edit(copy / "limitations.toml", "reason =", 'affected = "0.2"\nlink = "https://example.org/7"\nreason =')
     (limitation,) = load_limitations(copy / "limitations.toml")
     assert (limitation.affected, limitation.link) == ("0.2", "https://example.org/7")
 
 
-def test_what_a_run_finds_is_proposed_as_a_limitation_that_holds(copy: Path) -> None:
+def test_what_a_run_finds_is_proposed_as_a_limitation_that_holds_and_is_subtracted(copy: Path) -> None:
     reports = ROOT / FOLDER
     shutil.rmtree(reports, ignore_errors=True)
     planted = load_target("mutant:verify_backup_unguarded")
     write(planted, copy)
     (copy / "limitations.toml").unlink()
+    shutil.rmtree(copy / "witnesses")
     race = (f"--target={copy}", "suites/interleavings", "-k", "day-verify+verify")
     assert "proposed: .reports/limitations/" in run_pytest(*race, "--propose-limitations").stdout
+    assert not (copy / "limitations.toml").exists(), "a run edited the registry"
     (draft,) = reports.glob("*.toml")
-    shutil.copytree(reports / "witnesses", copy / "witnesses", dirs_exist_ok=True)
+    shutil.copytree(reports / "witnesses", copy / "witnesses")
     shutil.copyfile(draft, copy / "limitations.toml")
     with (copy / "target.toml").open("a") as config:
         config.write('limitations = "limitations.toml"\n')
     assert "1 xfailed" in judged(copy)
-    assert run_pytest(*race).returncode == 0
+    again = run_pytest(*race)
+    assert again.returncode == 0
+    assert re.search(r"[1-9]\d* findings subtracted", again.stdout)
