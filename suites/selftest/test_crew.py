@@ -51,7 +51,7 @@ def test_the_call_that_a_killed_worker_was_making_is_unknown_and_the_others_go_o
 
 
 def test_a_worker_that_cannot_connect_ends_the_race_in_one_line(server: Server) -> None:
-    with pytest.raises(RaceError, match='no worker gets to the start: .*"no_such_database" does not exist'):
+    with pytest.raises(RaceError, match=r'no worker gets to the start: .*"no_such_database" does not exist'):
         race(server.conninfo("no_such_database"), {"a": RESUME})
 
 
