@@ -114,7 +114,7 @@ def test_a_command_that_is_not_understood_is_told_by_file_and_line(command: str)
 def test_a_command_within_a_statement_is_told() -> None:
     assert problems("SELECT 1\n\\echo x\n;") == ["install.sql:2: \\echo stands within a statement; end that with a ;"]
     assert problems("SELECT 1 \\gset\n") == [
-        "install.sql:1: psql's \\gset is not understood here: write it as plain SQL, and take it out"
+        "install.sql:1: psql's \\gset is not understood here: write it as plain SQL"
     ]
 
 
