@@ -88,6 +88,11 @@ BEGIN
   RETURN (SELECT string_agg(balance::text, ' ' ORDER BY id) FROM book.account);
 END $$;
 
+CREATE FUNCTION book.refuses_to_wait() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM book.account WHERE id = 1 FOR UPDATE NOWAIT;
+END $$;
+
 CREATE FUNCTION book.open_account(p_id integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO book.account VALUES (p_id, 200);
