@@ -17,7 +17,8 @@ UNSTRUCK = "the fault met nobody"
 
 @dataclass(frozen=True)
 class Cell:
-    """One pair. `feasible`: how many orders there are; `orders`: how many were run and stand for all others;
+    """One pair. `feasible`: how many orders there are (about so many where rows were passed over: which of the rows
+    that were held were wanted, nobody can say); `orders`: how many were run and stand for all others;
     `outcomes`: how many different ones they had; `unreached`: orders that the server never took; `refusals`: how often
     calls were refused or passed something over, by kind, each with a witness."""
 

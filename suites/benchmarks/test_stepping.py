@@ -6,25 +6,20 @@ judges them. Two workers at a time: `-n 2 --dist=each`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from statistics import median
-from time import perf_counter
 
 import pytest
 from psycopg import pq
 
 from fixtures.engine.history import History
 from fixtures.engine.plan import Call, Plan, Program
-from fixtures.engine.scheduler import Engine
 from fixtures.engine.session import connect as connect_plainly
 from fixtures.engine.session import run
-from fixtures.engine.stage import gated
-from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
 from fixtures.postgres.isolationtester import isolationtester
 from fixtures.postgres.session import SERVER_KEY
-from fixtures.targets.state import State, keep_baseline
-from suites.benchmarks.orders import PAIR, TRIO, Race, feasible, on_one_core, run_isolationtester
+from suites.benchmarks.bench import Bench, opened, seconds
+from suites.benchmarks.orders import PAIR, TRIO, Race, feasible, run_isolationtester
 from suites.verdict import Verdict
 
 pytestmark = pytest.mark.needs("own-server")  # on one core with it
@@ -45,45 +40,11 @@ CREATE FUNCTION bench.long() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {_READ * 
 """
 
 
-@dataclass(frozen=True)
-class Bench:
-    """The engine, and the same database without gates."""
-
-    engine: Engine
-    state: State
-    ungated: str
-
-    def renew(self) -> None:
-        """Leaves no dead rows of whatever was measured before."""
-        for conninfo in (self.engine.conninfo, self.ungated):
-            with connect(conninfo) as connection:
-                connection.execute(self.state.renew_sql.encode())
-
-
 @pytest.fixture(scope="module")
 def bench(pytestconfig: pytest.Config) -> Iterator[Bench]:
     """Everything on one core, started there."""
-    session_server = pytestconfig.stash[SERVER_KEY]
-    server = session_server.get()
-    with on_one_core(session_server):
-        name, plain = fresh_name("bench"), fresh_name("bench_plain")
-        create_database(server, name)
-        with connect(server.conninfo(name)) as connection:
-            connection.execute(_SCHEMA.encode())
-            state = keep_baseline(connection, ("bench",))
-        create_database(server, plain, template=name)
-        conninfo = server.conninfo(name)
-        with gated(conninfo, ("bench",), state) as (gates, stage), Engine(conninfo, gates, stage) as engine:
-            yield Bench(engine, state, server.conninfo(plain))
-        drop_database(server, plain)
-        drop_database(server, name)
-
-
-def seconds(act: Callable[[], object]) -> float:
-    """How long `act` takes."""
-    begun = perf_counter()
-    act()
-    return perf_counter() - begun
+    with opened(pytestconfig.stash[SERVER_KEY], _SCHEMA) as bench:
+        yield bench
 
 
 @pytest.mark.needs("isolationtester")

@@ -12,7 +12,7 @@ from suites.interleavings.search import search
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
 
-_MOST = 15
+_MOST = 50
 """So many orders are run in a cell for each of the profile's examples; those with more are told to be cut short."""
 
 

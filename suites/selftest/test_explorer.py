@@ -10,9 +10,11 @@ import pytest
 from fixtures.engine.counting import orders_represented
 from fixtures.engine.explorer import chance, drawn_by_priorities, every_order, every_trace
 from fixtures.engine.history import Decision, History
-from fixtures.engine.plan import Call, Plan, Program
-from fixtures.engine.scheduler import Chooser
+from fixtures.engine.plan import Call, Plan, Program, Transaction
+from fixtures.engine.scheduler import Chooser, Engine
 from fixtures.postgres.server import Server
+from strategies.catalogues import NIGHT
+from strategies.programs import program
 from suites.oracles.canonical import Canonical, Canonicaliser
 from suites.selftest.test_scheduler import LOST, PLANS, SKIP
 from suites.selftest.textbook import Textbook, opened
@@ -27,6 +29,46 @@ COMPARED = {
         "", (Program.single("a", Call.of("book.note", "x")), Program.single("b", Call.of("book.note", "y")))
     ),
 }
+
+
+TRYING = {
+    name: Call.of(f"book.{name}", *arguments)
+    for name, *arguments in (
+        ("skip_to_free",),
+        ("empty_the_rich",),
+        ("close_what_is_free",),
+        ("skip_in_dynamic_sql",),
+        ("update_or_leave", 1),
+    )
+}
+MEETING = TRYING | {
+    name: Call.of(f"book.{name}", *arguments)
+    for name, *arguments in (
+        ("careful_update", 2),
+        ("open_account", 3),
+        ("close_account", 1),
+        ("renumber", 1, 3),
+        ("update_or_leave", 2),
+        ("transfer", 2, 1),
+    )
+}
+"""What takes the rows that are free, beside what it can meet."""
+
+RARE = Plan(
+    "",
+    (
+        Program.single("a", Call.of("book.reads_four_times")),
+        Program("b", tuple(Transaction((Call.of("book.credit", 1),)) for _ in range(3))),
+    ),
+)
+
+MATRIX = (
+    "claim+claim",
+    "claim+fail-backup",
+    "claim+finish-verification",
+    "cleanup-backups+cleanup-backups",
+    "verify+retention",
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +94,39 @@ def test_the_reduced_search_comes_to_the_same_outcomes(book: Textbook, name: str
     all_orders, full = outcomes(every_order(lambda choose: book.engine.run(COMPARED[name], choose)))
     traces = list(every_trace(lambda choose: book.engine.run(COMPARED[name], choose)))
     assert outcomes(traces)[1] == full
-    assert sum(map(orders_represented, traces)) == all_orders
+    stand_for = sum(map(orders_represented, traces))
+    # A row counts as passed over when it is held, wanted or not, so then the number is not exact.
+    passed_over = any(outcome.misses for history in traces for outcome in history.outcomes)
+    assert stand_for == all_orders or passed_over
+
+
+@pytest.mark.parametrize(("one", "other"), [(one, other) for one in TRYING for other in MEETING])
+def test_leaving_out_orders_of_what_takes_free_rows_loses_no_outcome(book: Textbook, one: str, other: str) -> None:
+    plan = Plan("", (Program.single("a", TRYING[one]), Program.single("b", MEETING[other])))
+    _, full = outcomes(every_order(lambda choose: book.engine.run(plan, choose)))
+    assert outcomes(every_trace(lambda choose: book.engine.run(plan, choose)))[1] == full
+
+
+def test_a_bug_that_one_order_in_a_hundred_shows_is_not_left_out(book: Textbook) -> None:
+    def shows(history: History) -> bool:
+        return any(outcome.rows == (("bug",),) for outcome in history.outcomes)
+
+    everything = list(every_order(lambda choose: book.engine.run(RARE, choose)))
+    traces = list(every_trace(lambda choose: book.engine.run(RARE, choose)))
+    assert 0 < sum(map(shows, everything)) / len(everything) < 0.015
+    assert any(map(shows, traces))
+    assert len(traces) * 3 < len(everything)
+    assert outcomes(traces)[1] == outcomes(everything)[1]
+
+
+@pytest.mark.parametrize("cell", MATRIX)
+def test_leaving_out_orders_loses_no_outcome_of_the_race_matrix(engine: Engine, cell: str) -> None:
+    first, second = cell.split("+")
+    plan = Plan(NIGHT, (program(first, "a"), program(second, "b")), cell)
+    count, full = outcomes(every_order(lambda choose: engine.run(plan, choose)))
+    traces = list(every_trace(lambda choose: engine.run(plan, choose)))
+    assert outcomes(traces)[1] == full
+    assert len(traces) < count
 
 
 def test_orders_of_functions_that_do_not_meet_are_run_once(book: Textbook) -> None:

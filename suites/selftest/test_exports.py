@@ -23,6 +23,7 @@ from suites.selftest.textbook import Textbook, opened
 LOST = Call.of("book.lost_update", 1)
 CAREFUL = Call.of("book.careful_update", 1)
 ADD = Call("UPDATE book.account SET balance = balance + 1 WHERE id = 1")
+UNDONE = (Call("SAVEPOINT s"), ADD, Call("ROLLBACK TO s"))
 START = "DELETE FROM book.log; UPDATE book.account SET balance = 100 -- as installed"
 ODD = Call(r"INSERT INTO book.log (what) VALUES ('{a\b}'), (E'{\\}''')")
 
@@ -54,6 +55,12 @@ def test_statements_in_blocks_are_commands_in_the_order_of_the_schedule(book: Te
     assert commands(book, history) == sent
 
 
+def test_a_block_that_begins_with_a_savepoint_begins_before_it(book: Textbook) -> None:
+    history = orders(book, Program("a", (Transaction((ADD,)), Transaction(UNDONE, "repeatable read"))))[0]
+    sent = ["BEGIN ISOLATION LEVEL REPEATABLE READ", "SAVEPOINT s", ADD.sql, "ROLLBACK TO s", "COMMIT"]
+    assert commands(book, history) == [("a", sql) for sql in (ADD.sql, *sent)]
+
+
 def test_a_call_that_stands_still_before_its_commit_gets_a_block(book: Textbook) -> None:
     histories = orders(book, Program.single("a", LOST), Program.single("b", Call("SELECT 1")))
     wrapped = [("a", "BEGIN"), ("a", LOST.sql), ("b", "SELECT 1"), ("a", "COMMIT")]
@@ -78,10 +85,12 @@ def test_a_wait_is_told_to_the_one_who_pastes(book: Textbook) -> None:
 
 
 @pytest.mark.needs("isolationtester")
-@pytest.mark.parametrize("second", [CAREFUL, ADD, ODD], ids=["careful", "add", "odd text"])
-def test_isolationtester_comes_to_the_same_contents(book: Textbook, second: Call) -> None:
+@pytest.mark.parametrize(
+    "second", [(CAREFUL,), (ADD,), (ODD,), UNDONE], ids=["careful", "add", "odd text", "savepoint"]
+)
+def test_isolationtester_comes_to_the_same_contents(book: Textbook, second: tuple[Call, ...]) -> None:
     tester = str(isolationtester())
-    histories = orders(book, block("a", CAREFUL), block("b", second))
+    histories = orders(book, block("a", CAREFUL), block("b", *second))
     ungated = [history for history in histories if not by_hand(history, book.engine.gates).stop]
     assert len(ungated) > 2
     for history in ungated:

@@ -62,7 +62,26 @@ def test_a_planted_bug_is_found_and_replays_every_time(server: Server, mutant: s
         assert all(replay(engine, judge, schedule).same for _ in range(REPLAYS))
 
 
-@pytest.mark.parametrize("pair", ["day-verify+verify"])
+RACES = {
+    "verify_backup_unguarded": "day-verify+verify",
+    "claim_without_lock": "day-claim+claim",
+    "retention_waits": "day-register-on-base+retention",
+    "expiry_before_lock": "day-register-on-base+retention",
+    "attempts_read_without_lock": "day-fail-job+fail-job",
+    "reset_waits": "day-reset+reset",
+    "guard_after_first_read": "day-reset+cleanup-jobs",
+    "job_before_backup": "day-complete-job+fail-job",
+}
+"""A lock that is missing, waits, comes too late or in another order: the mutant, and a pair that shows it."""
+
+
+@pytest.mark.parametrize("mutant", RACES)
+def test_a_lock_that_is_wrong_is_found_with_at_most_three_context_switches(server: Server, mutant: str) -> None:
+    with opened(server, f"mutant:{mutant}") as (engine, judge):
+        assert shortest(engine, judge, plan_of(RACES[mutant])).history.switches <= 3
+
+
+@pytest.mark.parametrize("pair", RACES.values())
 def test_the_reference_is_not_blamed(server: Server, pair: str) -> None:
     with opened(server, "reference") as (engine, judge):
         assert search(engine, judge, plan_of(pair)).shortest == {}

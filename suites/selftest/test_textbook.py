@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.engine.explorer import every_order, every_trace
-from fixtures.engine.history import History
-from fixtures.engine.lock_order import LockOrder, circles
+from fixtures.engine.history import SHARES, TRIES, WAITS, History
+from fixtures.engine.lock_order import Edge, LockOrder, circles
 from fixtures.engine.plan import Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import ByName
 from fixtures.postgres.server import Server
@@ -110,8 +110,27 @@ def test_locks_taken_in_opposite_orders_are_a_circle_also_where_it_does_not_stri
 def test_locks_taken_in_one_order_are_no_circle(book: Textbook) -> None:
     order = LockOrder()
     order.note(book.engine.run(twice("account_then_seat")).acquired)
-    assert order.within == {("account", "seat"): {"book.account_then_seat"}}
+    assert order.within == {Edge("account", WAITS, "seat", WAITS): {"book.account_then_seat"}}
     assert circles(order.within) == []
+
+
+@pytest.mark.parametrize(
+    ("modes", "strikes"),
+    [
+        ((WAITS, WAITS, WAITS, WAITS), True),
+        ((SHARES, WAITS, WAITS, SHARES), False),  # the account is shared by both
+        ((WAITS, SHARES, SHARES, WAITS), False),  # the seat is shared by both
+        ((WAITS, SHARES, WAITS, WAITS), True),
+        ((WAITS, TRIES, WAITS, WAITS), False),  # who tries never waits
+        ((TRIES, WAITS, WAITS, WAITS), True),  # but holds what it got
+    ],
+)
+def test_only_locks_that_wait_for_one_another_are_a_circle(modes: tuple[str, str, str, str], strikes: bool) -> None:
+    first, second, third, fourth = modes
+    edges = {Edge("account", first, "seat", second): {"f"}, Edge("seat", third, "account", fourth): {"g"}}
+    assert circles(edges) == ([("account", "seat")] if strikes else [])
+    order = LockOrder(edges)
+    assert LockOrder.unpacked(order.packed()) == order
 
 
 def test_serializable_blocks_are_refused_with_40001_in_some_orders(book: Textbook) -> None:

@@ -100,6 +100,17 @@ def test_a_deadlock_shows_both_waits_before_the_refusal(book: Textbook) -> None:
     assert {(arrow.waiter, arrow.blocker) for arrow in lanes.arrows if arrow.row < refusal} == {(0, 1), (1, 0)}
 
 
+def test_the_page_says_who_held_what(book: Textbook) -> None:
+    skip, never_waits = Call.of("book.skip_to_free"), Call.of("book.refuses_to_wait")
+    waited, missed, refused = (
+        {line.text for history in orders(book, *calls) for card in lanes_of(history).cards for line in card.lines}
+        for calls in (TRANSFERS, (skip, skip), (never_waits, never_waits))
+    )
+    assert "must wait, and holds book.account (RowExclusiveLock)" in waited
+    assert {"passed over (1) of book.account: held by a", "passed over (1) of book.account: held by b"} <= missed
+    assert {f"{who} held book.account (RowShareLock) then" for who in "ab"} <= refused
+
+
 def test_the_page_holds_everything_that_it_shows(book: Textbook) -> None:
     finding = lost_update(book)
     text = page(finding, "the replay command", "what was searched")

@@ -51,6 +51,80 @@ BEGIN
   RETURN v_id;
 END $$;
 
+-- Functions that take what is free, and what they can meet: rows that come, go, get another key or another value.
+CREATE FUNCTION book.empty_the_rich() RETURNS integer[] LANGUAGE plpgsql AS $$
+DECLARE v_ids integer[];
+BEGIN
+  SELECT array_agg(id ORDER BY id) INTO v_ids
+  FROM (SELECT id FROM book.account WHERE balance >= 100 FOR UPDATE SKIP LOCKED) rich;
+  UPDATE book.account SET balance = 0 WHERE id = ANY (v_ids);
+  RETURN v_ids;
+END $$;
+
+CREATE FUNCTION book.close_what_is_free() RETURNS SETOF integer LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN QUERY DELETE FROM book.account
+    WHERE id IN (SELECT id FROM book.account WHERE balance >= 100 FOR UPDATE SKIP LOCKED) RETURNING id;
+END $$;
+
+CREATE FUNCTION book.skip_in_dynamic_sql() RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+  v_sql text := 'SELECT id FROM book.account ORDER BY id DESC LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED';
+  v_id integer;
+BEGIN
+  EXECUTE v_sql INTO v_id;
+  UPDATE book.account SET balance = 1 WHERE id = v_id;
+  RETURN v_id;
+END $$;
+
+CREATE FUNCTION book.update_or_leave(p_id integer) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  BEGIN
+    UPDATE book.account SET balance = balance + 1 WHERE id = 3 - p_id;
+    PERFORM FROM book.account WHERE id = p_id FOR UPDATE NOWAIT;
+  EXCEPTION WHEN lock_not_available THEN
+    NULL;  -- what the block had locked is free, and no statement tells
+  END;
+  RETURN (SELECT string_agg(balance::text, ' ' ORDER BY id) FROM book.account);
+END $$;
+
+CREATE FUNCTION book.refuses_to_wait() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM FROM book.account WHERE id = 1 FOR UPDATE NOWAIT;
+END $$;
+
+CREATE FUNCTION book.open_account(p_id integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO book.account VALUES (p_id, 200);
+END $$;
+
+CREATE FUNCTION book.close_account(p_id integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  DELETE FROM book.account WHERE id = p_id;
+END $$;
+
+CREATE FUNCTION book.renumber(p_from integer, p_to integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE book.account SET id = p_to WHERE id = p_from;
+END $$;
+
+-- A bug that shows only when another session commits once between each two of the reads.
+CREATE FUNCTION book.reads_four_times() RETURNS text LANGUAGE plpgsql AS $$
+DECLARE v_one integer; v_two integer; v_three integer; v_four integer;
+BEGIN
+  SELECT balance INTO v_one FROM book.account WHERE id = 1;
+  SELECT balance INTO v_two FROM book.account WHERE id = 1;
+  SELECT balance INTO v_three FROM book.account WHERE id = 1;
+  SELECT balance INTO v_four FROM book.account WHERE id = 1;
+  UPDATE book.account SET balance = balance WHERE id = 2;
+  RETURN CASE WHEN v_two - v_one = 1 AND v_three - v_two = 1 AND v_four - v_three = 1 THEN 'bug' ELSE 'fine' END;
+END $$;
+
+CREATE FUNCTION book.credit(p_id integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE book.account SET balance = balance + 1 WHERE id = p_id;
+END $$;
+
 CREATE FUNCTION book.count_logs() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE v_count integer;
 BEGIN
