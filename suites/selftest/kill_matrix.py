@@ -82,8 +82,8 @@ class Lane:
         """One pytest run: its exit code (None: it did not end), the first test that failed, what it said."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        alone = any(suite.startswith("races") for suite in aim.suites)
-        request = {"arguments": [*aim.arguments, f"--target={target}"], "alone": alone}
+        suites = sorted({suite.partition("/")[0] for suite in aim.suites})
+        request = {"arguments": [*aim.arguments, f"--target={target}"], "suites": suites}
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
