@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from random import Random
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -27,7 +28,10 @@ from strategies.programs import BLOCKS, SINGLE_CALLS
 from strategies.races import DRAIN
 from suites.faults.full_disk import Cramped, cramped_database
 from suites.oracles.replies import CODES
+from suites.sequential.asking import until
 
+_WAITING: LiteralString = """
+SELECT count(*) = %s FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'w_'"""
 _GUARDED = [each for each in CALLABLE if each.guarded]
 
 
@@ -208,8 +212,8 @@ def test_workers_that_wait_while_the_server_restarts_lose_their_call_and_nothing
             for number in range(4):
                 crew.hire(f"w{number}", DRAIN)
             crew.go()
-            while _waiting(database.conninfo) < len(crew.names):
-                pass
+            with connect(database.conninfo) as watcher:
+                until(watcher, _WAITING, len(crew.names))
             durable.crash()
             records = list(crew.watch())
         holder.close()
@@ -220,12 +224,3 @@ def test_workers_that_wait_while_the_server_restarts_lose_their_call_and_nothing
             crew.go()
             ended = [record for record in crew.watch() if record.name == "complete_backup_job"]
         assert [record.rows for record in ended] == [(("t",),)]
-
-
-def _waiting(conninfo: str) -> int:
-    with connect(conninfo) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'w_'"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])
