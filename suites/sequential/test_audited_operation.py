@@ -101,7 +101,17 @@ def test_a_failed_statement_is_undone_and_its_audit_row_stays(
 @pytest.mark.clause("A2")
 @pytest.mark.parametrize(
     "statement",
-    ["SELECT 1; SELECT 2", "SELECT 1;SELECT 2", f"{TAG}; DROP TABLE pggit.backup_tags", "SELECT ';' ; SELECT $$;$$"],
+    [
+        "SELECT 1; SELECT 2",
+        "SELECT 1;SELECT 2",
+        f"{TAG}; DROP TABLE pggit.backup_tags",
+        "SELECT ';' ; SELECT $$;$$",
+        "SELECT $$x$$;SELECT 2",
+        "SELECT $x$y$x$;SELECT 2",
+        "SELECT 'x' AS \"y\"/* a comment */; SELECT 2",
+        "SELECT 'x /* y' /* a /* comment */ in another */; SELECT 2",
+        "SELECT 1 -- a comment\n; SELECT 2",
+    ],
 )
 def test_several_statements_are_refused(database: TargetDatabase, statement: str) -> None:
     with database.starting(c.BUSY_DAY) as conn:
