@@ -139,6 +139,18 @@ def defective(function: Function, parameter: Parameter, defect: str) -> Question
 
 
 @cache
+def twice_defective(function: Function, first: Parameter, second: Parameter) -> Questions:
+    """Calls on the working day in which these two are NULL or of a wrong form, and the others have no defect."""
+    wrong = {parameter.name: st.one_of(wrong_forms(parameter)) for parameter in (first, second)}
+    return _asked_on(WORKING_DAY, calls_with(function, wrong, WORKING_DAY))
+
+
+def wrong_forms(parameter: Parameter) -> list[Values]:
+    """What can be seen to be wrong without a look at the catalogue."""
+    return [found for name, found in defects(parameter, WORKING_DAY).items() if name != "unknown"]
+
+
+@cache
 def any_questions(function: Function) -> Questions:
     """Calls with any number of defects, and values that are of the declared type and no more."""
 
