@@ -107,10 +107,15 @@ def test_functions_raise_what_the_error_table_says(database: TargetDatabase) -> 
 def test_a_lock_timeout_is_told_as_a_locked_row(
     database: TargetDatabase, call: FunctionCall, locks: Callable[[TargetDatabase], str]
 ) -> None:
+    with database.starting(CATALOGUE) as conn:
+        before = database.dump(conn)
+        perform(conn, call)
+        writes = database.dump(conn) != before
     with database.starting(CATALOGUE), holding(database, locks(database)), session(database) as conn:
         conn.execute("SET lock_timeout = '1ms'")
         reply = perform(conn, call)
     assert reply.sqlstate in (None, "55P03"), reply
+    assert reply.sqlstate or locks is every_row or not writes, reply
     assert (reply.sqlstate is None) != reply.detail.startswith("PGGIT_LOCKED"), reply
 
 
