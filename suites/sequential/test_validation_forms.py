@@ -130,7 +130,7 @@ def test_a_text_is_refused_when_it_is_too_long_and_only_then(
 
 
 @pytest.mark.clause("V7")
-@pytest.mark.parametrize("path", ["", "/" + "x" * 1000])
+@pytest.mark.parametrize("path", ["", "/" + "x" * 1000, "/" + "x" * 980])
 def test_an_output_path_is_neither_blank_nor_too_long(database: TargetDatabase, path: str) -> None:
     refused(database, "backup_pg_dump", {"p_output_path": path}, "22023", "p_output_path")
 
