@@ -145,7 +145,7 @@ def twice_defective(function: Function, first: Parameter, second: Parameter) -> 
     any_defect = [{p.name: st.one_of(*defects(p, WORKING_DAY).values())} for p in (first, second)]
     by_form = [{p.name: st.one_of(wrong_forms(p))} for p in (first, second)]
     one, other = any_defect[0] | by_form[1], by_form[0] | any_defect[1]
-    calls = st.one_of(calls_with(function, wrong, WORKING_DAY) for wrong in (one, other))
+    calls = st.one_of([calls_with(function, wrong, WORKING_DAY) for wrong in (one, other)])
     return _asked_on(WORKING_DAY, calls)
 
 
