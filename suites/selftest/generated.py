@@ -26,6 +26,9 @@ _WRITTEN = re.compile(
     re.M | re.S,
 )
 _LOCKING = {"unlock", "wait", "swap", "drop"}
+_LOCKS = re.compile(r"FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|hold_|_lock|maintenance_is_on")
+_PARTNERS = ("maintenance", "fail-backup", "reset", "retention", "cancel-stuck", "cleanup-backups")
+"""Programs that between them hold every kind of row: who does not lock meets one of them."""
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
@@ -94,7 +97,9 @@ def trial(one: Generated, directory: Path) -> Trial:
     programs = [name for name, calls in _programs().items() if public & calls]
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
-        aims.append(Aim(("interleavings/test_pairs.py",), " or ".join(f"day-{name}+ or +{name}]" for name in programs)))
+    if programs and _LOCKS.search(one.story):
+        pairs = [f"day-{a}+{b}]" for name in programs for other in _PARTNERS for a, b in ((name, other), (other, name))]
+        aims.append(Aim(("interleavings/test_pairs.py",), " or ".join(pairs)))
     path = write(changed(one), directory / one.name.replace("/", "-"))
     reason = argued().get(one.name, "")
     return Trial(f"generated:{one.name}", str(path), tuple(aims), story=one.story, equivalent=reason, mechanical=True)
