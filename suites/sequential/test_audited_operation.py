@@ -35,6 +35,11 @@ STATEMENTS: dict[str, tuple[str, object, int]] = {
     "a change that returns": (f"{TAG} RETURNING tag_name, tag_value", [{"tag_name": "kept", "tag_value": None}], 1),
     "a change of nothing": ("DELETE FROM pggit.backup_tags", None, 0),
     "a definition": ("CREATE TEMPORARY TABLE scratch (a integer)", None, 0),
+    "a body of two": (
+        "CREATE FUNCTION pg_temp.f() RETURNS integer BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END",
+        None,
+        0,
+    ),
     "a block": ("DO $do$ BEGIN PERFORM 1; PERFORM 2; END $do$", None, 0),
 }
 
