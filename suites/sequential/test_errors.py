@@ -306,3 +306,10 @@ def test_a_refusal_changes_nothing_and_keeps_no_lock(
         assert value(conn, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'") == 0
         with session(database) as other:
             other.execute(f"BEGIN; SET LOCAL lock_timeout = '1ms'; {every_row(database)}".encode())
+
+
+@pytest.mark.clause("E1")
+def test_a_code_that_is_changed_tells_when(database: TargetDatabase) -> None:
+    with database.starting() as conn:
+        conn.execute("UPDATE pggit_errors.error_codes SET updated_at = '2020-01-01', recovery_hint = 'another'")
+        assert value(conn, "SELECT min(updated_at) > '2020-01-02' FROM pggit_errors.error_codes")
