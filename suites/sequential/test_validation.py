@@ -31,6 +31,8 @@ FIRST: dict[str, tuple[str, Arguments, str, str]] = {
     "existence before state": (
         "register_backup", BACKUP | {"p_backup_type": "incremental", "p_branch_name": "nowhere",
                                      "p_metadata": Json(f'{{"base_backup_id": "{c.FAILED}"}}')}, "02000", "nowhere"),
+    "a path that leaves no room for a name before existence": (
+        "backup_pg_dump", {"p_branch_name": "nowhere", "p_output_path": "/" + "x" * 980}, "22023", "p_output_path"),
     "range before the transaction": (
         "cleanup_old_jobs", {"p_retention_days": 0, "p_dry_run": False}, "22003", "p_retention_days"),
 }  # fmt: skip
