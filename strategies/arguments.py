@@ -139,6 +139,22 @@ def defective(function: Function, parameter: Parameter, defect: str) -> Question
 
 
 @cache
+def twice_defective(function: Function, first: Parameter, second: Parameter) -> Questions:
+    """Calls on the working day in which these two have a defect, one at least of what can be seen without a look at
+    the catalogue, and the others have none."""
+    any_defect = [{p.name: st.one_of(*defects(p, WORKING_DAY).values())} for p in (first, second)]
+    by_form = [{p.name: st.one_of(wrong_forms(p))} for p in (first, second)]
+    one, other = any_defect[0] | by_form[1], by_form[0] | any_defect[1]
+    calls = st.one_of([calls_with(function, wrong, WORKING_DAY) for wrong in (one, other)])
+    return _asked_on(WORKING_DAY, calls)
+
+
+def wrong_forms(parameter: Parameter) -> list[Values]:
+    """What can be seen to be wrong without a look at the catalogue."""
+    return [found for name, found in defects(parameter, WORKING_DAY).items() if name != "unknown"]
+
+
+@cache
 def any_questions(function: Function) -> Questions:
     """Calls with any number of defects, and values that are of the declared type and no more."""
 

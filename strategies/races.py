@@ -56,10 +56,10 @@ class Jobs:
         return self.waiting + self.stuck + self.failed
 
 
-def pool(seed: int) -> Pool:
-    """From 2 to MOST_WORKERS workers: some claim and end jobs, some operate the queue, some clean up."""
+def pool(seed: int, *sizes: int) -> Pool:
+    """One of so many workers (2 to MOST_WORKERS): some claim and end jobs, some operate the queue, some clean up."""
     random = Random(seed)
-    size = random.choice((2, 3, 5, 8, 10, MOST_WORKERS))
+    size = random.choice(sizes or (2, 3, 5, 8, 10, MOST_WORKERS))
     jobs = _jobs(size)
     roles = [_worker, _operator, _cleaner, _worker, _cleaner]
     scripts = {f"s{seed}-w{n + 1}": roles[n % len(roles)](random, jobs) for n in range(size)}

@@ -1,9 +1,12 @@
-"""What the functions stand on gives way: connections, the right to write, clocks, other sessions, the whole server."""
+"""What the functions stand on gives way: connections, room on the disk, the right to write, clocks, other sessions, the
+whole server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from random import Random
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -23,8 +26,12 @@ from strategies import catalogues as c
 from strategies.fault_plans import FUNCTIONS
 from strategies.programs import BLOCKS, SINGLE_CALLS
 from strategies.races import DRAIN
+from suites.faults.full_disk import Cramped, cramped_database
 from suites.oracles.replies import CODES
+from suites.sequential.asking import until
 
+_WAITING: LiteralString = """
+SELECT count(*) = %s FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'w_'"""
 _GUARDED = [each for each in CALLABLE if each.guarded]
 
 
@@ -44,14 +51,14 @@ def test_in_a_read_only_transaction_nothing_is_written_and_the_server_says_why(
         before = database.dump(connection)
         connection.execute("SET default_transaction_read_only = on")
         *_, call = BLOCKS.get(name) or (SINGLE_CALLS[name],)
-        said = _refusal(connection, call.sql)
+        said = refusal(connection, call.sql)
         connection.execute("RESET default_transaction_read_only")
         # Who may not write has no transaction id, by which a block is known; and there is nothing to write in SELECT 1.
         assert said in ({"25P01"} if name in BLOCKS else {"", "25006"} if name == "audited" else {"25006"})
         assert database.dump(connection) == before
 
 
-def _refusal(connection: psycopg.Connection, sql: str) -> str:
+def refusal(connection: psycopg.Connection, sql: str) -> str:
     """The SQLSTATE with which the server refuses `sql`; empty when it answers."""
     try:
         connection.execute(sql.encode())
@@ -67,7 +74,7 @@ def test_rows_from_another_time_are_answered_or_refused_with_a_code(
     database: TargetDatabase, name: str, time: str
 ) -> None:
     with database.starting(c.DAY + _moved_to(time)) as connection:
-        assert _refusal(connection, sql_of(name)) in {"", *CODES}
+        assert refusal(connection, sql_of(name)) in {"", *CODES}
 
 
 def _moved_to(time: str) -> str:
@@ -150,6 +157,39 @@ def test_when_all_connections_are_used_up_who_is_in_goes_on(server: Server, targ
             assert perform(late, claim).sqlstate is None
 
 
+@pytest.fixture(scope="module")
+def cramped(server: Server, target: Target) -> Iterator[Cramped]:
+    assert isinstance(server, OwnServer)
+    with cramped_database(server, target) as cramped:
+        yield cramped
+
+
+@pytest.mark.needs("small-disk")
+@pytest.mark.clause("T3", "L5", "E2")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_on_a_full_disk_nothing_is_half_done_and_with_room_again_the_next_caller_succeeds(
+    cramped: Cramped, name: str
+) -> None:
+    database = cramped.database
+    with cramped.starting(c.DAY) as connection:
+        before = database.dump(connection)
+        assert refusal(connection, sql_of(name)) == ""
+        after, done = database.dump(connection), _shape(database, connection)
+    written = [table for table, rows in after.items() if any(row not in before[table] for row in rows)]
+    assert written
+    for table in written:
+        with cramped.starting(c.DAY) as connection:
+            before = database.dump(connection)
+            cramped.fill(connection, table)
+            assert refusal(connection, sql_of(name)) == "53100", f"no room in {table}"
+            connection.rollback()
+            assert database.dump(connection) == before, f"no room in {table}"
+            cramped.free(connection)
+            with connect(database.conninfo) as late:
+                assert refusal(late, sql_of(name)) == "", f"no room in {table} before"
+            assert _shape(database, connection) == done
+
+
 def _use_up(conninfo: str, stack: ExitStack) -> None:
     while True:
         stack.enter_context(connect(conninfo))
@@ -172,8 +212,8 @@ def test_workers_that_wait_while_the_server_restarts_lose_their_call_and_nothing
             for number in range(4):
                 crew.hire(f"w{number}", DRAIN)
             crew.go()
-            while _waiting(database.conninfo) < len(crew.names):
-                pass
+            with connect(database.conninfo) as watcher:
+                until(watcher, _WAITING, len(crew.names))
             durable.crash()
             records = list(crew.watch())
         holder.close()
@@ -184,12 +224,3 @@ def test_workers_that_wait_while_the_server_restarts_lose_their_call_and_nothing
             crew.go()
             ended = [record for record in crew.watch() if record.name == "complete_backup_job"]
         assert [record.rows for record in ended] == [(("t",),)]
-
-
-def _waiting(conninfo: str) -> int:
-    with connect(conninfo) as connection:
-        row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name LIKE 'w_'"
-        ).fetchone()
-    assert row is not None
-    return int(row[0])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import pytest
 
 from fixtures.targets import kinds as k
 from fixtures.targets.functions import CALLABLE, Function, Parameter
-from strategies.arguments import defects
+from strategies.arguments import defects, wrong_forms
 from strategies.starts import WORKING_DAY
 
 
@@ -55,6 +56,18 @@ def cases(*defect_names: str, kind: type = object, above: str = "") -> list[Any]
                 name = name if len(defect_names) == 1 else f"{name}-{defect.replace(' ', '_')}"
                 found.append(pytest.param(function, parameter, defect, id=name, marks=_needs(function, parameter)))
     return found
+
+
+def pairs() -> list[Any]:
+    """One pytest case for each function and two of its parameters that can have a wrong form."""
+    return [
+        pytest.param(
+            function, *pair, id=f"{function.name}.{pair[0].name}-{pair[1].name}", marks=_needs(function, pair[1])
+        )
+        for function in CALLABLE
+        for pair in combinations([p for p in function.parameters if wrong_forms(p)], 2)
+        if not any(parameter.added for parameter in pair)
+    ]
 
 
 def functions() -> list[Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fixtures.targets.database import TargetDatabase
 from fixtures.workers.crew import race
+from fixtures.workers.record import Record
+from fixtures.workers.script import Script
 from strategies.races import DRAIN, RESUME, Pool
 from suites.oracles.invariants import broken_invariants
 from suites.oracles.race import Race, RaceFinding
@@ -25,14 +28,19 @@ class Raced:
         return sum(1 for record in self.race.records if record.reply and record.reply.sqlstate)
 
 
-def run_pool(database: TargetDatabase, pool: Pool, *, renew: bool = False) -> Raced:
+Racing = Callable[[str, Mapping[str, Script]], list[Record]]
+"""Plays scripts at once on the database of a connection string, and answers the calls as they ended."""
+
+
+def run_pool(database: TargetDatabase, pool: Pool, *, racing: Racing = race, renew: bool = False) -> Raced:
     """Lets the pool race from its catalogue; then maintenance ends, and two last workers empty the queue.
 
+    `racing` sends the pool's workers off: by default processes of this one.
     `renew`: the tables are made anew before, for what many races delete slows them down.
     """
     with database.starting((database.renew_sql if renew else "") + pool.catalogue) as connection:
         start = database.dump(connection)
-        records = race(database.conninfo, pool.scripts)
+        records = racing(database.conninfo, pool.scripts)
         findings = broken_invariants(connection)
         records += race(database.conninfo, {"resume": RESUME})
         records += race(database.conninfo, {"last-1": DRAIN, "last-2": DRAIN})

@@ -1,23 +1,31 @@
-"""pytest: `--budget`, and the seeds of the races that a profile runs."""
+"""pytest: `--budget`, the seeds of the races that a profile runs, and the meeting of xdist's workers."""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fixtures.postgres import keeper
+from fixtures.postgres.places import choose_places
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import FUNCTIONS
 from fixtures.targets.plugin import INSTALLED
+from fixtures.workers.meeting import Meeting
 from strategies.profiles import PROFILES
 from strategies.races import small_plans
 from suites.races.verdict import RaceVerdict
 from suites.verdict import Verdict
 
 BUDGET = pytest.StashKey[float]()
+_MEETING = pytest.StashKey[Meeting]()
+_PLACE = pytest.StashKey[Path]()
+_INPUT = "meeting"
 _SOAK = Path(__file__).with_name("test_soak.py")
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
 
@@ -34,7 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before the arguments are collected
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the budget; with one, only the soak test is run."""
+    """Be there for other workers; read the budget: with one, only the soak test is run."""
+    worker: dict[str, str] = getattr(config, "workerinput", {})
+    config.stash[_MEETING] = Meeting(Path(worker[_INPUT]), worker["workerid"]) if worker else Meeting()
     text = config.getoption("--budget")
     if text is None or config.option.help:
         return
@@ -45,6 +55,31 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--budget needs --profile=hunt or --profile=release: the gate is the same every time")
     config.stash[BUDGET] = int(found[1]) * _SECONDS[found[2]]
     config.args[:] = [str(_SOAK)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where all of them meet: in a directory of the run's, which goes with it or, at last, with the
+    next."""
+    config: pytest.Config = node.config
+    if _PLACE not in config.stash:
+        config.stash[_PLACE] = place = choose_places(None).directory
+        lock = keeper.make_locked(place)
+        config.add_cleanup(lambda: os.close(lock))
+        config.add_cleanup(lambda: keeper.remove(place))
+    node.workerinput[_INPUT] = str(config.stash[_PLACE])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Before each test: has another worker called?"""
+    item.config.stash[_MEETING].attend()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """After the last test: nobody need wait for us."""
+    session.config.stash[_MEETING].leave()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -73,6 +108,12 @@ def free_database(pytestconfig: pytest.Config, database: TargetDatabase) -> Iter
     """The target's database, on all cores: races on one would be rare."""
     with pytestconfig.stash[SERVER_KEY].unpinned():
         yield database
+
+
+@pytest.fixture
+def meeting(pytestconfig: pytest.Config) -> Meeting:
+    """Where the workers of the run can race together; without xdist there is this process alone."""
+    return pytestconfig.stash[_MEETING]
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from fixtures.engine.mutating import Mutation, mutations
+from fixtures.errors import SetupError
 from fixtures.targets.directory import Target
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.scripts import SqlFile
@@ -24,6 +26,10 @@ _WRITTEN = re.compile(
     re.M | re.S,
 )
 _LOCKING = {"unlock", "wait", "swap", "drop"}
+_LOCKS = re.compile(r"FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|hold_|_lock|maintenance_is_on")
+_PARTNERS = ("maintenance", "fail-backup", "reset", "retention", "cancel-stuck", "cleanup-backups")
+"""Programs that between them hold every kind of row: who does not lock meets one of them."""
+EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
 @dataclass(frozen=True)
@@ -91,8 +97,31 @@ def trial(one: Generated, directory: Path) -> Trial:
     programs = [name for name, calls in _programs().items() if public & calls]
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
+    if programs and _LOCKS.search(one.story):
+        pairs = [f"day-{a}+{b}]" for name in programs for other in _PARTNERS for a, b in ((name, other), (other, name))]
+        aims.append(Aim(("interleavings/test_pairs.py",), " or ".join(pairs)))
     path = write(changed(one), directory / one.name.replace("/", "-"))
-    return Trial(f"generated:{one.name}", str(path), tuple(aims), story=one.story)
+    reason = argued().get(one.name, "")
+    return Trial(f"generated:{one.name}", str(path), tuple(aims), story=one.story, equivalent=reason, mechanical=True)
+
+
+@cache
+def argued() -> Mapping[str, str]:
+    """Why nothing can notice some of them: the reason, by the mutant's name.
+
+    Raises SetupError for an entry that fits none: a change of the SQL gives mutants other numbers, and `change`, with
+    which the mutant's story goes on after the file and line, tells that it is still the one that was argued about.
+    """
+    stories = {one.name: one.story for one in generated()}
+    reasons: dict[str, str] = {}
+    for entry in tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))["equivalent"]:
+        name, change, reason = entry["name"], entry["change"], entry["reason"]
+        if not stories.get(name, "").partition(": ")[2].startswith(change):
+            raise SetupError(
+                f"{EQUIVALENT.name}: {name} is not {change!r} any more but {stories.get(name)!r}; look again"
+            )
+        reasons[name] = reason
+    return reasons
 
 
 def users(function: str) -> set[str]:

@@ -27,6 +27,7 @@ from fixtures.reporting.mutant_score import FILE, code_checksum
 from suites.selftest.lane import LIMIT, ROOT
 
 KILLED, SURVIVED, EQUIVALENT, BROKEN = "killed", "survived", "equivalent", "broken"
+_NOT_INSTALLED = "does not install"
 _STYLES = {KILLED: "green", SURVIVED: "bold red", EQUIVALENT: "cyan", BROKEN: "yellow"}
 
 
@@ -48,7 +49,8 @@ class Aim:
 class Trial:
     """A target (as for --target) and the tests aimed at it, one aim after another until one kills it.
 
-    `equivalent`: the written reason for which nothing can.
+    `equivalent`: the written reason for which nothing can. `mechanical`: nobody saw to it that it installs; the server
+    kills it when it does not.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Trial:
     clause: str = ""
     story: str = ""
     equivalent: str = ""
+    mechanical: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,8 +85,8 @@ class Lane:
         """One pytest run: its exit code (None: it did not end), the first test that failed, what it said."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        alone = any(suite.startswith("races") for suite in aim.suites)
-        request = {"arguments": [*aim.arguments, f"--target={target}"], "alone": alone}
+        suites = sorted({suite.partition("/")[0] for suite in aim.suites})
+        request = {"arguments": [*aim.arguments, f"--target={target}"], "suites": suites}
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
@@ -105,6 +108,8 @@ def attempt(lane: Lane, trial: Trial) -> Outcome:
             continue
         if code is None:
             return Outcome(trial.name, KILLED, trial.clause, trial.story, said=f"it did not end within {LIMIT:.0f} s")
+        if trial.mechanical and _NOT_INSTALLED in said:
+            return Outcome(trial.name, KILLED, trial.clause, trial.story, said=said)
         if code != 1:
             said = "no test of its suite fits `tests`" if code == 5 else said
             return Outcome(trial.name, BROKEN, trial.clause, trial.story, said=said)

@@ -28,6 +28,8 @@ from fixtures.postgres.server import Server
 from fixtures.postgres.session import SessionServer
 
 ROOT = Path(__file__).parents[2]
+RACES, FAULTS = "races", "faults"
+SUITES = ("invalid_inputs", "sequential", "interleavings", RACES, FAULTS)
 LIMIT = 300.0
 """Seconds after which a trial is ended: the mutant hangs in a way that no time limit of the server ends."""
 STUCK = "30s"
@@ -72,30 +74,39 @@ def main(spec: str, number: int) -> None:
             _import_everything(directory)
             cores = session_server.pin.before if session_server.pin else None
             for line in sys.stdin:
-                print(json.dumps(_trial(server, json.loads(line), directory, cores)), file=answers)
+                trial = json.loads(line)
+                given = trial["arguments"] + _server_options(trial["suites"], spec, server)
+                every = cores if RACES in trial["suites"] else None
+                print(json.dumps(_trial(server, given, directory, every)), file=answers)
     finally:
         session_server.stop()
 
 
 def _import_everything(directory: str) -> None:
-    suites = [str(ROOT / "suites" / suite) for suite in ("invalid_inputs", "sequential", "interleavings", "races")]
+    suites = [str(ROOT / "suites" / suite) for suite in SUITES]
     pytest.main(arguments(directory, ["--collect-only", "-q", *suites]))
 
 
-def _trial(server: Server, trial: dict[str, Any], directory: str, cores: frozenset[int] | None) -> dict[str, Any]:
-    given = list(trial["arguments"])
-    if trial["alone"]:  # real races want every core, for the server too
-        given.append("--postgres=auto")
-    else:
-        limited = make_conninfo(server.conninfo(), options=f"-c statement_timeout={STUCK}")
-        given += [f"--postgres={limited}", "--no-pin"]
+def _server_options(suites: list[str], spec: str, server: Server) -> list[str]:
+    """Who makes servers crash needs one of its own, on the lane's core unless it wants them all; others share the
+    lane's."""
+    if RACES in suites:
+        return [f"--postgres={spec}"]
+    if FAULTS in suites:
+        return [f"--postgres={spec}", "--no-pin"]
+    limited = make_conninfo(server.conninfo(), options=f"-c statement_timeout={STUCK}")
+    return [f"--postgres={limited}", "--no-pin"]
+
+
+def _trial(server: Server, given: list[str], directory: str, cores: frozenset[int] | None) -> dict[str, Any]:
+    """One pytest run, on these cores (None: on the lane's)."""
     receiver, sender = os.pipe()
     lane = os.getpid()
     pid = os.fork()
     if pid == 0:
         os.close(receiver)
         die_with(lane, signal.SIGKILL)
-        if trial["alone"] and cores:
+        if cores:
             os.sched_setaffinity(0, cores)
         _run(arguments(directory, given), sender, Path(directory) / "output")
     os.close(sender)

@@ -177,11 +177,13 @@ FOUND = {
     "reset_not_repeatable": (alone("reset"), Kind.CUT, "I4:not-repeatable"),
     "session_guard": (to_savepoint("cleanup-jobs"), Kind.CANCEL, "L5:lock-left"),
 }
+WITHOUT_A_SCHEDULE = {"full_disk_swallowed", "answered_before_it_is_on_disk"}
+"""They need a disk that is full, and a server that loses what it has not written: `--mutants` has them killed."""
 
 
 def test_every_mutant_of_faults_has_its_place_here() -> None:
     mutants = {mutant.name for mutant in load_mutants().values() if mutant.suite == "faults"}
-    assert set(FOUND) - {"session_guard"} == mutants
+    assert set(FOUND) - {"session_guard"} | WITHOUT_A_SCHEDULE == mutants
 
 
 @pytest.mark.parametrize("mutant", FOUND)

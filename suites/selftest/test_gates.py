@@ -123,6 +123,17 @@ def test_a_cancel_at_a_gate_loses_no_gate_of_the_next_call(book: Textbook, sessi
         assert (stops, answer.sqlstate) == (3, "")
 
 
+def test_a_session_that_is_struck_when_it_gets_its_key_goes_on(session: Session) -> None:
+    through_gates(session, "SELECT book.lost_update(1)")
+    assert session.freed is not None
+    run(session.connection, f"SELECT pg_advisory_lock_shared({session.key_class}, {session.freed})")
+    session.answer = Answer(sqlstate="57014")
+    run(session.controller.connection, "SET lock_timeout = '5s'")  # or it would wait for ever
+    for _ in range(3):
+        answer, stops = through_gates(session, "SELECT book.lost_update(1)")
+        assert (stops, answer.sqlstate) == (3, "")
+
+
 def test_removed_gates_leave_the_functions_as_they_were(server: Server) -> None:
     with opened(server, "removal") as book, connect_psycopg(book.engine.conninfo) as gated:
         assert "qualify.gate" in sources(book.engine.conninfo)

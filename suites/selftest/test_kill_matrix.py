@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from rich.console import Console
 
 from fixtures.errors import SetupError
 from suites.selftest.choosing import CANARY, canary, chosen
-from suites.selftest.generated import generated, users
+from suites.selftest.generated import argued, generated, users
 from suites.selftest.kill_matrix import BROKEN, EQUIVALENT, KILLED, SURVIVED, Aim, KillMatrix, Trial
 
 AIM = (Aim(("sequential",), "test_a_verification_is_queued"),)
@@ -67,6 +68,18 @@ def test_generated_mutants_have_names_of_their_own_and_are_many() -> None:
     names = [one.name for one in generated()]
     assert len(names) == len(set(names)) > 500
     assert {one.operator for one in generated()} == {"drop", "negate", "unlock", "wait", "swap", "more"}
+
+
+def test_what_is_argued_about_a_generated_mutant_is_about_that_one() -> None:
+    assert all(argued().values())
+
+
+def test_a_mutant_that_no_server_takes_is_killed_by_it_if_it_was_made_mechanically() -> None:
+    name = "pggit.commit_backup_coverage/more/1"  # ORDER BY 2 where there is one column
+    made = matrix()
+    with TemporaryDirectory() as directory:
+        made.run(chosen(f"generated:{name}", 0, Path(directory)), AIM, canary())
+    assert [outcome.verdict for outcome in made.outcomes] == [KILLED]
 
 
 def test_users_of_a_function_are_found_through_others() -> None:

@@ -26,7 +26,7 @@ from fixtures.postgres.binaries import find_binaries
 from fixtures.postgres.server import running_server
 signal.signal(signal.SIGINT, signal.default_int_handler)  # who starts the tests may have both ignored: nohup, cron
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
-with running_server(find_binaries(sys.argv[1])) as server:
+with running_server(find_binaries(sys.argv[1]), small_disk={small_disk}) as server:
     {meanwhile}
     print(server.pid, server.directory, flush=True)
     sys.stdin.read()
@@ -75,9 +75,10 @@ def working_below(directory: Path) -> list[int]:
 
 
 @contextmanager
-def another_run(server: OwnServer, meanwhile: str = "pass") -> Iterator[Run]:
+def another_run(server: OwnServer, meanwhile: str = "pass", small_disk: int = 0) -> Iterator[Run]:
+    script = RUN.format(meanwhile=meanwhile, small_disk=small_disk)
     process = subprocess.Popen(
-        [sys.executable, "-c", RUN.format(meanwhile=meanwhile), str(server.binaries.bindir)],
+        [sys.executable, "-c", script, str(server.binaries.bindir)],
         cwd=CHECKOUT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -150,6 +151,19 @@ def test_a_server_that_outlives_its_keeper_is_stopped_by_the_next_run(
         assert working_below(run.directory)
         keeper.sweep([str(run.directory)])
         run.wait_until_gone()
+        assert not run.directory.exists()
+
+
+@pytest.mark.needs("small-disk")
+@pytest.mark.parametrize("of_keeper", [False, True], ids=["run", "keeper"])
+def test_a_small_disk_is_seen_by_its_server_alone_and_goes_with_it(server: OwnServer, of_keeper: bool) -> None:
+    with another_run(server, small_disk=2**20) as run:
+        mounts = Path(f"/proc/{run.pid}/mounts").read_text()
+        assert f" {run.directory}/disk tmpfs " in mounts
+        assert str(run.directory) not in Path("/proc/self/mounts").read_text()
+        os.kill(run.keeper if of_keeper else run.process.pid, signal.SIGKILL)
+        run.wait_until_gone()
+        keeper.sweep([str(run.directory)])
         assert not run.directory.exists()
 
 

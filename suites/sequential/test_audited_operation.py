@@ -35,6 +35,11 @@ STATEMENTS: dict[str, tuple[str, object, int]] = {
     "a change that returns": (f"{TAG} RETURNING tag_name, tag_value", [{"tag_name": "kept", "tag_value": None}], 1),
     "a change of nothing": ("DELETE FROM pggit.backup_tags", None, 0),
     "a definition": ("CREATE TEMPORARY TABLE scratch (a integer)", None, 0),
+    "a body of two": (
+        "CREATE FUNCTION pg_temp.f() RETURNS integer BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END",
+        None,
+        0,
+    ),
     "a block": ("DO $do$ BEGIN PERFORM 1; PERFORM 2; END $do$", None, 0),
 }
 
@@ -101,7 +106,17 @@ def test_a_failed_statement_is_undone_and_its_audit_row_stays(
 @pytest.mark.clause("A2")
 @pytest.mark.parametrize(
     "statement",
-    ["SELECT 1; SELECT 2", "SELECT 1;SELECT 2", f"{TAG}; DROP TABLE pggit.backup_tags", "SELECT ';' ; SELECT $$;$$"],
+    [
+        "SELECT 1; SELECT 2",
+        "SELECT 1;SELECT 2",
+        f"{TAG}; DROP TABLE pggit.backup_tags",
+        "SELECT ';' ; SELECT $$;$$",
+        "SELECT $$x$$;SELECT 2",
+        "SELECT $x$y$x$;SELECT 2",
+        "SELECT 'x' AS \"y\"/* a comment */; SELECT 2",
+        "SELECT 'x /* y' /* a /* comment */ in another */; SELECT 2",
+        "SELECT 1 -- a comment\n; SELECT 2",
+    ],
 )
 def test_several_statements_are_refused(database: TargetDatabase, statement: str) -> None:
     with database.starting(c.BUSY_DAY) as conn:

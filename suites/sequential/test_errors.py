@@ -107,10 +107,15 @@ def test_functions_raise_what_the_error_table_says(database: TargetDatabase) -> 
 def test_a_lock_timeout_is_told_as_a_locked_row(
     database: TargetDatabase, call: FunctionCall, locks: Callable[[TargetDatabase], str]
 ) -> None:
+    with database.starting(CATALOGUE) as conn:
+        before = database.dump(conn)
+        perform(conn, call)
+        writes = database.dump(conn) != before
     with database.starting(CATALOGUE), holding(database, locks(database)), session(database) as conn:
         conn.execute("SET lock_timeout = '1ms'")
         reply = perform(conn, call)
     assert reply.sqlstate in (None, "55P03"), reply
+    assert reply.sqlstate or locks is every_row or not writes, reply
     assert (reply.sqlstate is None) != reply.detail.startswith("PGGIT_LOCKED"), reply
 
 
@@ -301,3 +306,10 @@ def test_a_refusal_changes_nothing_and_keeps_no_lock(
         assert value(conn, "SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'") == 0
         with session(database) as other:
             other.execute(f"BEGIN; SET LOCAL lock_timeout = '1ms'; {every_row(database)}".encode())
+
+
+@pytest.mark.clause("E1")
+def test_a_code_that_is_changed_tells_when(database: TargetDatabase) -> None:
+    with database.starting() as conn:
+        conn.execute("UPDATE pggit_errors.error_codes SET updated_at = '2020-01-01', recovery_hint = 'another'")
+        assert value(conn, "SELECT min(updated_at) > '2020-01-02' FROM pggit_errors.error_codes")

@@ -174,6 +174,16 @@ def test_odd_numbers_of_attempts_never_overflow(database: TargetDatabase, attemp
 
 
 @pytest.mark.clause("J4")
+@pytest.mark.parametrize(("attempts", "left"), [(2, True), (3, False)])
+def test_a_job_that_says_nothing_of_how_often_it_may_be_tried_has_the_usual_three_attempts(
+    database: TargetDatabase, attempts: int, left: bool
+) -> None:
+    with database.starting(a_pair(1, "running", attempts=attempts, max_attempts=None)) as conn:
+        assert answer(conn, "fail_backup_job", job_id(1), "boom") is True
+        assert (job(conn, 1).next_retry_at is not None) == left
+
+
+@pytest.mark.clause("J4")
 def test_the_retry_time_is_by_the_wall_clock(database: TargetDatabase) -> None:
     with database.starting(a_pair(1, "running")) as conn, conn.transaction():
         assert answer(conn, "fail_backup_job", job_id(1), "boom", 60) is True

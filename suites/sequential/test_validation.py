@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import psycopg
 import pytest
 
 from fixtures.targets.calls import FunctionCall, Reply
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE
-from fixtures.targets.kinds import Json
+from fixtures.targets.kinds import Choice, Json, JsonObject, Policy, Range, Text, Value
+from fixtures.targets.perform import perform
 from strategies import catalogues as c
 from suites.sequential.asking import ask, guard, holding, session, value
 from suites.sequential.plain_calls import CATALOGUE, plain_call
@@ -27,9 +31,16 @@ FIRST: dict[str, tuple[str, Arguments, str, str]] = {
     "existence before state": (
         "register_backup", BACKUP | {"p_backup_type": "incremental", "p_branch_name": "nowhere",
                                      "p_metadata": Json(f'{{"base_backup_id": "{c.FAILED}"}}')}, "02000", "nowhere"),
+    "a path that leaves no room for a name before existence": (
+        "backup_pg_dump", {"p_branch_name": "nowhere", "p_output_path": "/" + "x" * 980}, "22023", "p_output_path"),
     "range before the transaction": (
         "cleanup_old_jobs", {"p_retention_days": 0, "p_dry_run": False}, "22003", "p_retention_days"),
 }  # fmt: skip
+
+WRONG: dict[type, Value] = {
+    Range: -1, Text: " ", Choice: "nonsense", JsonObject: Json("[]"), Policy: Json("[]"),
+}  # fmt: skip
+"""By kind of parameter: what has a wrong form on its face."""
 
 
 @pytest.mark.clause("V0")
@@ -54,6 +65,31 @@ def test_a_missing_transaction_is_told_before_a_taken_guard(database: TargetData
     with database.starting(CATALOGUE), holding(database, guard(name)), session(database) as conn:
         reply = ask(conn, name, p_dry_run=False)
     assert (reply.sqlstate, reply.notices) == ("25P01", ())
+
+
+def wrong_forms() -> Iterator[Any]:
+    """A plain call of each function that writes, with one argument of a wrong form: a pytest case each."""
+    for function in CALLABLE:
+        for parameter in function.parameters if function.writes else ():
+            kind = type(parameter.kind)
+            if kind in WRONG and not parameter.added and not getattr(parameter.kind, "blank", False):
+                plain = plain_call(function)
+                arguments = dict(plain.arguments) | {parameter.name: WRONG[kind]}
+                wrong = FunctionCall(function, tuple(arguments.items()), plain.in_block)
+                marks = pytest.mark.needs(function.qualified)
+                yield pytest.param(wrong, parameter.name, id=f"{function.name}.{parameter.name}", marks=marks)
+
+
+@pytest.mark.clause("V0")
+@pytest.mark.parametrize(("wrong", "parameter"), list(wrong_forms()))
+def test_a_wrong_form_is_told_before_any_row_is_waited_for(
+    database: TargetDatabase, wrong: FunctionCall, parameter: str
+) -> None:
+    every_row = "".join(f"SELECT FROM {table} FOR UPDATE;" for table in database.tables)
+    with database.starting(CATALOGUE), holding(database, every_row), session(database) as conn:
+        conn.execute("SET lock_timeout = '1ms'")
+        reply = perform(conn, wrong)
+    assert (reply.sqlstate in ("22003", "22023"), parameter in reply.message) == (True, True), reply
 
 
 @pytest.mark.clause("V0")

@@ -9,7 +9,7 @@ import pytest
 from fixtures.targets.calls import FunctionCall
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE
-from fixtures.targets.kinds import Json, Range
+from fixtures.targets.kinds import Branch, Json, Range
 from fixtures.targets.perform import perform
 from strategies import catalogues as c
 from suites.sequential.asking import ask, call, session
@@ -129,8 +129,28 @@ def test_a_text_is_refused_when_it_is_too_long_and_only_then(
     refused(database, name, arguments | {parameter: "x" * (longest + 1)}, "22023", parameter)
 
 
+BRANCHES = [
+    pytest.param(plain_call(function), parameter.name, id=f"{function.name}.{parameter.name}")
+    for function in CALLABLE
+    for parameter in function.parameters
+    if isinstance(parameter.kind, Branch)
+]
+
+
 @pytest.mark.clause("V7")
-@pytest.mark.parametrize("path", ["", "/" + "x" * 1000])
+@pytest.mark.parametrize(("plain", "parameter"), BRANCHES)
+@pytest.mark.parametrize("name", [" ", "x" * 256], ids=["blank", "overlong"])
+def test_a_branch_that_cannot_be_one_is_refused_for_its_form(
+    database: TargetDatabase, plain: FunctionCall, parameter: str, name: str
+) -> None:
+    arguments = dict(plain.arguments) | {parameter: name}
+    with database.starting(CATALOGUE) as conn:
+        reply = perform(conn, FunctionCall(plain.function, tuple(arguments.items()), plain.in_block))
+    assert (reply.sqlstate, parameter in reply.message) == ("22023", True), reply
+
+
+@pytest.mark.clause("V7")
+@pytest.mark.parametrize("path", ["", "/" + "x" * 1000, "/" + "x" * 980])
 def test_an_output_path_is_neither_blank_nor_too_long(database: TargetDatabase, path: str) -> None:
     refused(database, "backup_pg_dump", {"p_output_path": path}, "22023", "p_output_path")
 
