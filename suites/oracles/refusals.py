@@ -49,6 +49,7 @@ def judge_refusals(history: History) -> list[Finding]:
 
 def _about(outcome: Outcome, history: History) -> Finding | None:
     function, code = outcome.call.function, outcome.sqlstate
+    demand(function, code, outcome.message)
     if code == "40P01" and not _may_deadlock(history):
         return Finding("C3:deadlock", function, f"{function} deadlocked with a single call", history)
     if (code in CONCURRENCY or is_busy(outcome)) and not _has_witness(outcome, history):
@@ -56,7 +57,6 @@ def _about(outcome: Outcome, history: History) -> Finding | None:
         return Finding("C2:no-witness", function, f"{function} answered {what} though nobody was in its way", history)
     ours = function in _CONTRACTED  # what functions of others raise is their own business
     if ours and outcome.status == Status.REFUSED and code not in CONCURRENCY | REFUSALS:
-        demand(function, code, outcome.message)
         said = let_through(function, code, outcome.message)
         return Finding(f"E3:raw-{code}", function, said, history)
     return None

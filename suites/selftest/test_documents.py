@@ -17,7 +17,7 @@ from suites.selftest.command_line import ROOT, run_pytest
 
 DOCUMENTS = (ROOT / "README.md", ROOT / "suites" / "README.md")
 OPTIONS = re.compile(r"(?<![\w-])(--[a-z-]+)")
-ELSEWHERE = ("postgresql://me@host/db", "container:17", "SCHEDULE.schedule", "redis://")
+ELSEWHERE = ("DIRECTORY/test_mine.py", "postgresql://me@host/db", "container:17", "SCHEDULE.schedule", "redis://")
 """Needs a server, Docker or a file of the reader's own: these are tried in selftests of their own."""
 
 
