@@ -194,6 +194,8 @@ class Report:
             told, *lines = closing(self.qualification)
             terminalreporter.write_line(told, green=green, red=not green, bold=True)
             lines += self.comparison.lines() if self.comparison else []
+            if self.comparison and not self.comparison.new and self._config.getoption("--fail-on") == _NEW:
+                lines.append("nothing is new, so this run counts as green (--fail-on=new)")
         path = self._write(verdict.root)
         for line in [*lines[:_LINES], *([f"report: {path}"] if path else [])]:
             terminalreporter.write_line(line)

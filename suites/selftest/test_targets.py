@@ -73,7 +73,7 @@ def test_an_unusable_target_toml_is_refused(tmp_path: Path, toml: str, told: str
     assert str(tmp_path / "target.toml") in str(refused.value)
 
 
-@pytest.mark.parametrize("spec", ["nope", "mutant:nope", "mutant:", "./nope", "fixtures", ""])
+@pytest.mark.parametrize("spec", ["nope", "mutant:verify_backup_ungarded", "mutant:", "./nope", "fixtures", ""])
 def test_an_unknown_target_is_refused_in_one_line(spec: str) -> None:
     with pytest.raises(SetupError) as refused:
         load_target(spec)
@@ -84,7 +84,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
     with pytest.raises(SetupError, match=r"known: reference, mutant:NAME, or a directory"):
         load_target("nope")
     with pytest.raises(SetupError, match=r"known: .*verify_backup_unguarded"):
-        load_target("mutant:nope")
+        load_target("mutant:verify_backup_ungarded")
 
 
 BROKEN = {
