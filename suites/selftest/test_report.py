@@ -103,7 +103,7 @@ def test_a_finding_lies_in_the_report_with_its_schedule_and_its_page(red: Path) 
 
 
 def test_a_run_that_a_test_starts_leaves_the_reports_of_the_checkout_alone(tmp_path: Path) -> None:
-    assert Path(os.environ[VARIABLE]) != ROOT / ".reports"
+    assert ROOT / os.environ[VARIABLE] != ROOT / ".reports"
     proposing = (f"--report={tmp_path / 'one'}", "--propose-limitations", *UNGUARDED)
     red = run_pytest(*proposing, **{VARIABLE: str(tmp_path)})
     assert ".reports" not in red.stdout
