@@ -68,7 +68,8 @@ class Verdict:
         return describe(finding, schedule, picture, tried)
 
     def _propose(self, finding: Finding, schedule: Path) -> None:
-        note = f"proposed: {propose(finding, schedule, self.root, datetime.date.today())}"
+        draft = propose(finding, schedule, self.root, datetime.date.today(), self.limitations)
+        note = f"proposed: {draft}"
         self.notes += [note] if note not in self.notes else []
 
     def is_known(self, finding: Found) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from fixtures.engine.stage import Stage
 from fixtures.postgres.databases import connect
+from fixtures.reports import REPORTS
 from fixtures.targets.database import Template
 from fixtures.targets.plugin import EXAMPLES, TARGET
 from suites.invalid_inputs.asking import CELL, Asker, Inquiry
 
-TABLE = Path(".reports") / "invalid-inputs.json"
+TABLE = REPORTS / "invalid-inputs.json"
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from fixtures.reporting.closing import closing, is_green
 from fixtures.reporting.compare import Comparison, compare
 from fixtures.reporting.merge import merge_folders
 from fixtures.reporting.qualification import NAME, Qualification, load
+from fixtures.reports import REPORTS
 from suites.plugin import VERDICT, excuses
 from suites.qualification.assembling import assemble, keep_files
 from suites.qualification.collecting import Collector, about, attach
@@ -73,8 +74,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     parts = sorted(path.parent for path in (config.rootpath / whole).glob(f"*/{NAME}"))
     if parts:
         merged = merge_folders(parts, whole)
-        if whole.parent == folder.REPORTS:
-            folder.point_to(whole, folder.REPORTS)
+        if whole.parent == REPORTS:
+            folder.point_to(whole, REPORTS)
         print("\n".join([*closing(merged), f"report: {whole / folder.PAGE}"]))
     return code
 
@@ -213,6 +214,6 @@ class Report:
         written = Path(self._config.option.xmlpath)
         if written.exists() and written.resolve() != (target / "junit.xml").resolve():
             shutil.copyfile(written, target / "junit.xml")
-        if target.parent == root / folder.REPORTS:  # a part of a larger run is not what somebody looks for
+        if target.parent == root / REPORTS:  # a part of a larger run is not what somebody looks for
             folder.point_to(target, target.parent)
         return self.folder / folder.PAGE

@@ -1,7 +1,8 @@
-"""pytest: `--mutants`, which makes the kill matrix instead of running tests."""
+"""pytest: `--mutants`, which makes the kill matrix instead of running tests; where runs that tests start write."""
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from rich.console import Console
 
 from fixtures.errors import SetupError
+from fixtures.reports import VARIABLE
 from suites.selftest.choosing import baseline, canary, chosen
 from suites.selftest.kill_matrix import BROKEN, SURVIVED, KillMatrix, cores, show, write
 
@@ -46,3 +48,9 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     console.print(f"all of them: {write(matrix.outcomes, seed, matrix.void, config.rootpath)}")
     alive = any(outcome.verdict in (SURVIVED, BROKEN) for outcome in matrix.outcomes)
     return pytest.ExitCode.TESTS_FAILED if alive or matrix.void else pytest.ExitCode.OK
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_place(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Runs that tests start leave the checkout's `.reports` alone; this run knows its own place already."""
+    os.environ[VARIABLE] = str(tmp_path_factory.mktemp("reports"))

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
 
+from fixtures.engine.finding import Finding
+from fixtures.engine.history import History
+from fixtures.engine.plan import Plan
 from fixtures.errors import SetupError
-from fixtures.limitations.proposing import FOLDER
-from fixtures.limitations.registry import load_limitations
+from fixtures.limitations.proposing import propose
+from fixtures.limitations.registry import Limitation, load_limitations
+from fixtures.reports import VARIABLE
 from fixtures.targets.target import load_target
-from suites.selftest.command_line import ROOT, run_pytest
+from suites.selftest.command_line import run_pytest
 from suites.selftest.generated import write
 
 ID = "T2-block-without-xid"
@@ -70,7 +76,8 @@ def test_a_limitation_that_shows_something_else_is_red(copy: Path) -> None:
         ("reason =", "because =", "unknown key 'because'"),
         ('finding = "T2:block-not-seen"', 'finding = "C3:deadlock"', "its witness says finding = 'T2:block-not-seen'"),
         ("pggit.cleanup_old_jobs", "pggit.clean", "its witness says function = 'pggit.cleanup_old_jobs'"),
-        (WITNESS, "witnesses/none.schedule", "cannot read the schedule"),
+        (WITNESS, "witnesses/none.schedule", f"limitation '{ID}': cannot read the schedule"),
+        ('reason = "', 'reason = "TODO: ', f"limitation '{ID}': `reason` still begins with TODO; say why"),
         ('id = "T2', "id = T2", "cannot be read"),
         ('clause = "T2"', 'clause = "T99"', "T99"),
         ("reason =", "link = 7\nreason =", "`link` must be a text"),
@@ -128,19 +135,45 @@ def test_versions_and_a_link_are_kept(copy: Path) -> None:
     assert (limitation.affected, limitation.link) == ("0.2", "https://example.org/7")
 
 
-def test_what_a_run_finds_is_proposed_as_a_limitation_that_holds_and_is_subtracted(copy: Path) -> None:
-    reports = ROOT / FOLDER
-    shutil.rmtree(reports, ignore_errors=True)
+def drafted(home: Path, function: str, known: tuple[Limitation, ...] = ()) -> str:
+    """The id of a draft about `function`, which is that of its files too."""
+    found = Finding("T2:block-not-seen", function, "said", History(Plan("", ())))
+    path = home / propose(found, next((home / "witnesses").iterdir()), home, datetime.date(2027, 1, 1), known)
+    (entry,) = tomllib.loads(path.read_text())["limitation"]
+    assert (path.parent / entry["witness"]).is_file()
+    assert Path(entry["witness"]).stem == path.stem == entry["id"]
+    return str(entry["id"])
+
+
+def test_every_draft_has_an_id_of_its_own(copy: Path) -> None:
+    one, other = "pggit.verify_backup", "pggit.update_verification_result"
+    functions = (one, f"{other} + {one}", f"{one} + {other}", f"else.{one}", *(f"{one} + {'a' * 300}{n}" for n in "12"))
+    assert len({drafted(copy, function) for function in functions}) == len(functions)
+    assert drafted(copy, one) == drafted(copy, one)
+
+
+def test_a_draft_takes_no_name_of_the_registry(copy: Path) -> None:
+    id = drafted(copy, "pggit.cancel_backup")
+    edit(copy / "limitations.toml", ID, id.upper())
+    (copy / WITNESS).rename(copy / "witnesses" / f"{id}-2.schedule")
+    edit(copy / "limitations.toml", WITNESS, f"witnesses/{id}-2.schedule")
+    assert drafted(copy, "pggit.cancel_backup", load_limitations(copy / "limitations.toml")) == f"{id}-3"
+
+
+def test_what_a_run_finds_is_proposed_as_a_limitation_that_holds_and_is_subtracted(copy: Path, tmp_path: Path) -> None:
+    drafts = tmp_path / "reports" / "limitations"
     planted = load_target("mutant:verify_backup_unguarded")
     write(planted, copy)
     (copy / "limitations.toml").unlink()
     shutil.rmtree(copy / "witnesses")
     race = (f"--target={copy}", "suites/interleavings", "-k", "day-verify+verify")
-    assert "proposed: .reports/limitations/" in run_pytest(*race, "--propose-limitations").stdout
+    proposing = run_pytest(*race, "--propose-limitations", **{VARIABLE: str(tmp_path / "reports")})
+    (draft,) = drafts.glob("*.toml")
+    assert re.search(rf"proposed: \S+/{re.escape(draft.name)}", proposing.stdout)
     assert not (copy / "limitations.toml").exists(), "a run edited the registry"
-    (draft,) = reports.glob("*.toml")
-    shutil.copytree(reports / "witnesses", copy / "witnesses")
+    shutil.copytree(drafts / "witnesses", copy / "witnesses")
     shutil.copyfile(draft, copy / "limitations.toml")
+    edit(copy / "limitations.toml", "TODO: say why", "Planted: nobody says why")
     with (copy / "target.toml").open("a") as config:
         config.write('limitations = "limitations.toml"\n')
     assert "1 xfailed" in judged(copy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import re
 import tempfile
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from fixtures.reporting import folder
 from fixtures.reporting.clause_answers import answer, tally
 from fixtures.reporting.merge import main, merge
 from fixtures.reporting.qualification import NAME, Qualification, Run, load
+from fixtures.reports import VARIABLE
 from suites.selftest.command_line import ROOT, run_pytest
 
 SCHEMA = ROOT / "fixtures" / "reporting" / "qualification.schema.json"
@@ -73,6 +75,7 @@ def test_the_data_keep_to_their_schema(which: str, request: pytest.FixtureReques
 @pytest.mark.parametrize("name", [NAME, folder.PAGE, "junit.xml"])
 def test_no_file_tells_where_on_the_machine_it_was_made(which: str, name: str, request: pytest.FixtureRequest) -> None:
     text = (request.getfixturevalue(which) / name).read_text(encoding="utf-8")
+    text = text.replace(os.environ[VARIABLE], ".reports")  # the one place that is given, by us
     for place in (ROOT, Path.home(), tempfile.gettempdir()):
         assert f"{place}/" not in text
 
@@ -97,6 +100,14 @@ def test_a_finding_lies_in_the_report_with_its_schedule_and_its_page(red: Path) 
     assert (red / found.schedule).is_file()
     assert "</html>" in (red / found.page).read_text(encoding="utf-8")
     assert run_pytest(f"--replay={red / found.schedule}").returncode == 1
+
+
+def test_a_run_that_a_test_starts_leaves_the_reports_of_the_checkout_alone(tmp_path: Path) -> None:
+    assert ROOT / os.environ[VARIABLE] != ROOT / ".reports"
+    proposing = (f"--report={tmp_path / 'one'}", "--propose-limitations", *UNGUARDED)
+    red = run_pytest(*proposing, **{VARIABLE: str(tmp_path)})
+    assert ".reports" not in red.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"findings", "latest", "limitations", "one"}
 
 
 def test_shards_put_together_are_the_whole_run(green: Path, tmp_path: Path) -> None:
