@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from fixtures.engine.scheduler import Engine
-from fixtures.engine.stage import gated
-from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
+from fixtures.postgres.databases import connect
 from fixtures.postgres.session import SessionServer
-from fixtures.targets.state import State, keep_baseline
+from fixtures.targets.state import State
 from suites.benchmarks.orders import on_one_core
+from suites.stepped import stepped
 
 SCHEMA = "bench"
 
@@ -35,19 +35,8 @@ class Bench:
 @contextmanager
 def opened(session_server: SessionServer, sql: str) -> Iterator[Bench]:
     """`sql` makes the schema; everything is on one core, started there, and gone in the end."""
-    server = session_server.get()
-    with on_one_core(session_server):
-        name, plain = fresh_name("bench"), fresh_name("bench_plain")
-        create_database(server, name)
-        with connect(server.conninfo(name)) as connection:
-            connection.execute(sql.encode())
-            state = keep_baseline(connection, (SCHEMA,))
-        create_database(server, plain, template=name)
-        conninfo = server.conninfo(name)
-        with gated(conninfo, (SCHEMA,), state) as (gates, stage), Engine(conninfo, gates, stage) as engine:
-            yield Bench(engine, state, server.conninfo(plain))
-        drop_database(server, plain)
-        drop_database(server, name)
+    with on_one_core(session_server), stepped(session_server.get(), SCHEMA, sql) as found:
+        yield Bench(*found)
 
 
 def seconds(act: Callable[[], object]) -> float:

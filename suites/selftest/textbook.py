@@ -8,10 +8,8 @@ from dataclasses import dataclass
 
 from fixtures.engine.scheduler import Engine
 from fixtures.engine.serial import SerialRunner
-from fixtures.engine.stage import gated
-from fixtures.postgres.databases import connect, create_database, drop_database, fresh_name
 from fixtures.postgres.server import Server
-from fixtures.targets.state import keep_baseline
+from suites.stepped import stepped
 
 SCHEMA = "book"
 
@@ -225,20 +223,7 @@ class Textbook:
 @contextmanager
 def opened(server: Server, name: str, sql: str = TEXTBOOK) -> Iterator[Textbook]:
     """Two databases (their names tell `name`) with `sql` installed, one of them gated; both are dropped in the end."""
-    name = fresh_name(name)
-    plain = f"{name}_plain"
-    create_database(server, name)
-    with connect(server.conninfo(name)) as connection:
-        connection.execute(sql.encode())
-        state = keep_baseline(connection, (SCHEMA,))
-    create_database(server, plain, template=name)
-    conninfo = server.conninfo(name)
-    with (
-        gated(conninfo, (SCHEMA,), state) as (gates, stage),
-        Engine(conninfo, gates, stage) as engine,
-    ):
-        serial = SerialRunner(conninfo, stage)
-        yield Textbook(engine, serial, server.conninfo(plain))
+    with stepped(server, SCHEMA, sql, name) as (engine, _, ungated):
+        serial = SerialRunner(engine.conninfo, engine.stage)
+        yield Textbook(engine, serial, ungated)
         serial.close()
-    drop_database(server, plain)
-    drop_database(server, name)
