@@ -29,6 +29,8 @@ _LOCKING = {"unlock", "wait", "swap", "drop"}
 _LOCKS = re.compile(r"FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|hold_|_lock|maintenance_is_on")
 _PARTNERS = ("maintenance", "fail-backup", "reset", "retention", "cancel-stuck", "cleanup-backups")
 """Programs that between them hold every kind of row: who does not lock meets one of them."""
+_LONG = ("sequential/test_shell.py", "sequential/test_restoring.py", "sequential/test_model.py")
+"""Files that take longer than all others of suites/sequential: they come last."""
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
@@ -88,10 +90,11 @@ def write(target: Target, directory: Path) -> Path:
 
 
 def trial(one: Generated, directory: Path) -> Trial:
-    """How it is tried: what concerns the public functions that use the changed one, most likely first."""
+    """How it is tried: what concerns the public functions that use the changed one, most likely and shortest first."""
     public = users(one.function)
     names = sorted(name.rpartition(".")[2] for name in public)
-    aims = [Aim(_by_relevance(names))]
+    files = _by_relevance(names)
+    aims = [Aim(tuple(file for file in files if file not in _LONG))]
     if names:
         aims.append(Aim(("invalid_inputs",), " or ".join(names)))
     programs = [name for name, calls in _programs().items() if public & calls]
@@ -100,9 +103,18 @@ def trial(one: Generated, directory: Path) -> Trial:
     if programs and _LOCKS.search(one.story):
         pairs = [f"day-{a}+{b}]" for name in programs for other in _PARTNERS for a, b in ((name, other), (other, name))]
         aims.append(Aim(("interleavings/test_pairs.py",), " or ".join(pairs)))
+    aims.append(Aim(tuple(file for file in files if file in _LONG)))
     path = write(changed(one), directory / one.name.replace("/", "-"))
     reason = argued().get(one.name, "")
-    return Trial(f"generated:{one.name}", str(path), tuple(aims), story=one.story, equivalent=reason, mechanical=True)
+    return Trial(
+        f"generated:{one.name}",
+        str(path),
+        tuple(aims),
+        story=one.story,
+        equivalent=reason,
+        mechanical=True,
+        about=one.function,
+    )
 
 
 @cache
@@ -153,5 +165,4 @@ def _by_relevance(names: list[str]) -> tuple[str, ...]:
         text = file.read_text(encoding="utf-8")
         return -sum(text.count(f'"{name}"') for name in names) / len(text)
 
-    ordered = sorted(files, key=lambda file: (file.name == "test_model.py", share(file)))
-    return tuple(f"sequential/{file.name}" for file in ordered)
+    return tuple(f"sequential/{file.name}" for file in sorted(files, key=share))

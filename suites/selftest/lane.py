@@ -45,7 +45,8 @@ class FirstFailure:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the first one."""
         if report.failed and not self.test:
-            self.test = report.nodeid.partition("suites/")[2] or report.nodeid
+            file = report.location[0].partition("suites/")[2]
+            self.test = f"{file}::{report.nodeid.partition('::')[2]}"
             self.said = _sentence(report.longreprtext)
 
 
