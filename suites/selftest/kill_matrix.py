@@ -104,12 +104,8 @@ class Lane:
         self._process.communicate()
 
 
-def attempt(lane: Lane, trial: Trial, first: tuple[str, ...] = ()) -> Outcome:
-    """Try one mutant, by the tests `first` before those aimed at it."""
-    if first:
-        code, test, said = lane.attempt(trial.target, Aim(first))
-        if code == 1 and not trial.equivalent:
-            return Outcome(trial.name, KILLED, trial.clause, trial.story, test, said)
+def attempt(lane: Lane, trial: Trial) -> Outcome:
+    """Try one mutant."""
     for aim in trial.aims:
         code, test, said = lane.attempt(trial.target, aim)
         if code == 0:
@@ -130,11 +126,7 @@ def attempt(lane: Lane, trial: Trial, first: tuple[str, ...] = ()) -> Outcome:
 
 
 class KillMatrix:
-    """Makes all trials on `lanes` processes. `void` says why a run proves nothing.
-
-    What kills one mutant of a function mostly kills others: the tests that have are tried first. That saves time and
-    changes no verdict, for who lives through them is tried by all the others.
-    """
+    """Makes all trials on `lanes` processes. `void` says why a run proves nothing."""
 
     def __init__(self, postgres: str, lanes: int, console: Console) -> None:
         self.void = ""
@@ -165,15 +157,23 @@ class KillMatrix:
                 self.void = f"the canary has {dead.verdict}: {dead.said or 'nothing notices what cannot be overlooked'}"
 
     def _try(self, trial: Trial) -> Outcome:
-        killers = self._killers[trial.about] if trial.about else Counter[str]()
         lane = self._free.get()
         try:
-            outcome = attempt(lane, trial, tuple(test for test, _ in killers.most_common(_FIRST)))
+            outcome = self._killed_as_others(lane, trial) or attempt(lane, trial)
         finally:
             self._free.put(lane)
         if outcome.test:
-            killers[outcome.test] += 1
+            self._killers[trial.about][outcome.test] += 1
         return outcome
+
+    def _killed_as_others(self, lane: Lane, trial: Trial) -> Outcome | None:
+        """What kills one mutant of a function mostly kills others. That saves time and changes no verdict, for who
+        lives through those tests is tried by all that are aimed at it."""
+        killers = self._killers[trial.about].most_common(_FIRST) if trial.about and not trial.equivalent else []
+        if not killers:
+            return None
+        code, test, said = lane.attempt(trial.target, Aim(tuple(name for name, _ in killers)))
+        return Outcome(trial.name, KILLED, trial.clause, trial.story, test, said) if code == 1 else None
 
     def _on_a_lane(self, target: str, aim: Aim) -> tuple[int | None, str, str]:
         lane = self._free.get()

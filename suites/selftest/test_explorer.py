@@ -13,7 +13,7 @@ from fixtures.engine.history import Decision, History
 from fixtures.engine.plan import Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import Chooser, Engine
 from fixtures.postgres.server import Server
-from strategies.catalogues import NIGHT
+from strategies.catalogues import DAY, NIGHT
 from strategies.programs import program
 from suites.oracles.canonical import Canonical, Canonicaliser
 from suites.selftest.test_scheduler import LOST, PLANS, SKIP
@@ -69,6 +69,9 @@ MATRIX = (
     "cleanup-backups+cleanup-backups",
     "verify+retention",
 )
+
+EXACT = ("backup-then-job+test-restore", "job-then-backup+verify")
+"""Blocks with EXCEPTION that lock rows, beside what locks another."""
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +130,23 @@ def test_leaving_out_orders_loses_no_outcome_of_the_race_matrix(engine: Engine, 
     traces = list(every_trace(lambda choose: engine.run(plan, choose)))
     assert outcomes(traces)[1] == full
     assert len(traces) < count
+
+
+@pytest.mark.parametrize("cell", EXACT)
+def test_rows_that_a_part_of_a_transaction_locked_are_the_session_s_and_no_order_is_begun_twice(
+    engine: Engine, cell: str
+) -> None:
+    first, second = cell.split("+")
+    plan = Plan(DAY, (program(first, "a"), program(second, "b")), cell)
+    runs: list[History] = []
+
+    def run(choose: Chooser) -> History:
+        runs.append(engine.run(plan, choose))
+        return runs[-1]
+
+    traces = list(every_trace(run))
+    assert len(runs) == len(traces)
+    assert sum(map(orders_represented, traces)) == sum(1 for _ in every_order(lambda choose: engine.run(plan, choose)))
 
 
 def test_orders_of_functions_that_do_not_meet_are_run_once(book: Textbook) -> None:
