@@ -109,6 +109,7 @@ def defects(parameter: Parameter, known: Catalogue) -> dict[str, Values]:
         case k.Commit():
             found["unknown"] = st.sampled_from(["commit-0", "COMMIT-1", "commit-1 "]) | values.texts()
         case k.Branch():
+            found |= _text_defects(k.NAME)
             found["unknown"] = st.sampled_from(["empty", "Main", "main "]) | values.texts()
         case k.Policy():
             found |= _policy_defects()

@@ -37,7 +37,7 @@ def demanded(parameter: Parameter, defect: str) -> bool:
         case k.Choice(documented=documented) | k.JsonObject(documented=documented):
             return documented or defect == "null"
         case k.Commit(must_exist=must_exist) | k.Branch(must_exist=must_exist):
-            return must_exist or defect == "null"
+            return must_exist or defect != "unknown"
     return True
 
 

@@ -43,6 +43,7 @@ class Answer:
 Expectation = tuple[Refusal | Answer, ...]
 """What is documented, any one of them; empty where the contract is silent."""
 
+_LONGEST_NAME = 255
 _NUMBER = re.compile(r"\s*[+-]?[0-9.]+([eE][+-]?[0-9]+)?\s*")
 
 
@@ -105,6 +106,8 @@ def _form_of(parameter: Parameter, value: Value) -> Iterator[Refusal]:
         case k.Policy():
             assert isinstance(value, Json)
             yield from _policy(parameter.name, value)
+        case k.Branch() if not str(value).strip(" \t\r\n") or len(str(value)) > _LONGEST_NAME:
+            yield Refusal("V7", "22023", (parameter.name,))
         case k.Commit() | k.Branch() if not _is_a_name(str(value)):
             raise _SilentError  # refused for its form (V7), or not found (V5)
 
@@ -217,7 +220,7 @@ def _unknown(names: tuple[str, ...], value: str, more: str = "") -> Refusal:
 
 
 def _is_a_name(value: str) -> bool:
-    return bool(value.strip()) and len(value) <= 255 and value.isprintable()
+    return bool(value.strip()) and len(value) <= _LONGEST_NAME and value.isprintable()
 
 
 def _names_a_commit(call: FunctionCall) -> bool:
