@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from fixtures.targets.database import TargetDatabase
+from suites.sequential.asking import holding, row
 from suites.sequential.calling import answer, call, job, rows, statuses, unchanged
 from suites.sequential.catalogue import a_backup, a_job, a_pair, ago, ahead, backup_id, job_id
 
@@ -200,6 +201,14 @@ def test_an_empty_answer_means_that_nothing_claimable_is_left(database: TargetDa
     with database.starting(queue) as conn:
         assert sorted(all_claimed(conn)) == list(range(1, 21))
         assert set(statuses(conn).values()) == {"running"}
+
+
+@pytest.mark.clause("C5", "C6")
+@pytest.mark.parametrize("held", [row("backup_jobs", "job_id", job_id(1)), row("backups", "backup_id", backup_id(1))])
+def test_a_job_that_a_client_holds_is_passed_over_and_the_next_one_taken(database: TargetDatabase, held: str) -> None:
+    with database.starting(a_pair(1) + a_pair(2)) as conn, holding(database, held):
+        conn.execute("SET lock_timeout = '1s'")  # who waits for the client waits for ever
+        assert all_claimed(conn) == [2]
 
 
 @COMPLETE_FENCED
