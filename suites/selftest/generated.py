@@ -16,7 +16,7 @@ from fixtures.targets.directory import Target
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.scripts import SqlFile
 from fixtures.targets.target import load_target
-from strategies.programs import BLOCKS, SINGLE_CALLS
+from strategies.programs import BLOCKS, SINGLE_CALLS, TWO_CALLS
 from suites.selftest.kill_matrix import Aim, Trial
 from suites.selftest.lane import ROOT
 
@@ -27,8 +27,6 @@ _WRITTEN = re.compile(
 )
 _LOCKING = {"unlock", "wait", "swap", "drop"}
 _LOCKS = re.compile(r"FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|hold_|_lock|maintenance_is_on")
-_PARTNERS = ("maintenance", "fail-backup", "reset", "retention", "cancel-stuck", "cleanup-backups")
-"""Programs that between them hold every kind of row: who does not lock meets one of them."""
 _LONG = ("sequential/test_shell.py", "sequential/test_restoring.py", "sequential/test_model.py")
 """Files that take longer than all others of suites/sequential: they come last."""
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
@@ -101,8 +99,8 @@ def trial(one: Generated, directory: Path) -> Trial:
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
     if programs and _LOCKS.search(one.story):
-        pairs = [f"day-{a}+{b}]" for name in programs for other in _PARTNERS for a, b in ((name, other), (other, name))]
-        aims.append(Aim(("interleavings/test_pairs.py",), " or ".join(pairs)))
+        cells = [cell for name in programs for cell in (f"day-{name}+", f"+{name}]")]
+        aims.append(Aim(("interleavings/test_pairs.py",), f"day and ({' or '.join(cells)})"))
     aims.append(Aim(tuple(file for file in files if file in _LONG)))
     path = write(changed(one), directory / one.name.replace("/", "-"))
     reason = argued().get(one.name, "")
@@ -154,7 +152,7 @@ def _texts() -> Mapping[str, str]:
 
 def _programs() -> dict[str, set[str]]:
     programs = {name: {call.function} for name, call in SINGLE_CALLS.items()}
-    return programs | {name: {call.function for call in calls} for name, calls in BLOCKS.items()}
+    return programs | {name: {call.function for call in calls} for name, calls in (BLOCKS | TWO_CALLS).items()}
 
 
 def _by_relevance(names: list[str]) -> tuple[str, ...]:

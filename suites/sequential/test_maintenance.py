@@ -6,9 +6,11 @@ import psycopg
 import pytest
 
 from fixtures.targets.database import TargetDatabase
+from fixtures.targets.interface import interface
 from suites.sequential.calling import answer, backup, call, in_block, job, refused, rows, statuses, unchanged
 from suites.sequential.catalogue import a_backup, a_job, a_pair, ago, ahead, backup_id, job_id
 
+DOCUMENTED = {table.name for table in interface().tables}
 ENDED = {1: "running", 2: "completed", 3: "cancelled", 4: "failed"}
 CALLS_THAT_QUEUE = {
     "enqueue_backup_job": [backup_id(1), "true", "pg_dump"],
@@ -28,6 +30,21 @@ def off(conn: psycopg.Connection) -> int:
     """Turns maintenance off; how many jobs that resumed."""
     resumed: int = answer(conn, "set_maintenance_mode", False)["resumed_jobs"]
     return resumed
+
+
+@pytest.mark.clause("J7", "J1", "J2")
+def test_a_client_may_empty_the_table_that_keeps_the_mode(database: TargetDatabase) -> None:
+    with database.starting(a_pair(1) + a_backup(2, status="in_progress")) as conn:
+        conn.execute("SET statement_timeout = '20s'")
+        before = database.dump(conn)
+        on(conn)
+        kept = {table for table, content in database.dump(conn).items() if content != before[table]} - DOCUMENTED
+        off(conn)
+        emptied = "".join(f"DELETE FROM {table};" for table in kept).encode()
+        conn.execute(emptied)
+        assert call(conn, "get_next_backup_job")[0].job_id == job_id(1)
+        conn.execute(emptied)
+        assert answer(conn, "enqueue_backup_job", backup_id(2), "true", "pg_dump")
 
 
 @pytest.mark.clause("J7")
