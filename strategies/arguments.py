@@ -143,11 +143,16 @@ def defective(function: Function, parameter: Parameter, defect: str) -> Question
 def twice_defective(function: Function, first: Parameter, second: Parameter) -> Questions:
     """Calls on the working day in which these two have a defect, one at least of what can be seen without a look at
     the catalogue, and the others have none."""
-    any_defect = [{p.name: st.one_of(*defects(p, WORKING_DAY).values())} for p in (first, second)]
-    by_form = [{p.name: st.one_of(wrong_forms(p))} for p in (first, second)]
-    one, other = any_defect[0] | by_form[1], by_form[0] | any_defect[1]
-    calls = st.one_of([calls_with(function, wrong, WORKING_DAY) for wrong in (one, other)])
-    return _asked_on(WORKING_DAY, calls)
+    calls = [
+        calls_with(
+            function,
+            {seen.name: st.one_of(wrong_forms(seen)), other.name: st.one_of(*defects(other, WORKING_DAY).values())},
+            WORKING_DAY,
+        )
+        for seen, other in ((first, second), (second, first))
+        if wrong_forms(seen)
+    ]
+    return _asked_on(WORKING_DAY, st.one_of(calls))
 
 
 def wrong_forms(parameter: Parameter) -> list[Values]:

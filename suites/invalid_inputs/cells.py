@@ -59,14 +59,14 @@ def cases(*defect_names: str, kind: type = object, above: str = "") -> list[Any]
 
 
 def pairs() -> list[Any]:
-    """One pytest case for each function and two of its parameters that can have a wrong form."""
+    """One pytest case for each function and two of its parameters that can be wrong, one of them by its form."""
     return [
         pytest.param(
             function, *pair, id=f"{function.name}.{pair[0].name}-{pair[1].name}", marks=_needs(function, pair[1])
         )
         for function in CALLABLE
-        for pair in combinations([p for p in function.parameters if wrong_forms(p)], 2)
-        if not any(parameter.added for parameter in pair)
+        for pair in combinations([p for p in function.parameters if defects(p, WORKING_DAY)], 2)
+        if any(map(wrong_forms, pair)) and not any(parameter.added for parameter in pair)
     ]
 
 

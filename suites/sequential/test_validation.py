@@ -98,11 +98,15 @@ def test_a_wrong_form_is_told_before_any_row_is_waited_for(
     [
         ("reset_job", {"p_job_id": NOBODY}),
         ("update_verification_result", {"p_verification_id": NOBODY, "p_status": "completed"}),
+        ("backup_pgbackrest", {"p_branch_name": "nowhere"}),
+        ("backup_barman", {"p_server_name": "s", "p_branch_name": "nowhere"}),
+        ("backup_pg_dump", {"p_branch_name": "nowhere"}),
     ],
 )
 def test_existence_is_told_before_locks(database: TargetDatabase, name: str, arguments: Arguments) -> None:
     every_row = "".join(f"SELECT FROM {table} FOR UPDATE;" for table in database.tables)
     with database.starting(CATALOGUE), holding(database, every_row), session(database) as conn:
+        conn.execute("SET lock_timeout = '1ms'")
         assert ask(conn, name, **arguments).sqlstate == "02000"
 
 
