@@ -99,6 +99,7 @@ def trial(one: Generated, directory: Path) -> Trial:
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
     if programs and _LOCKS.search(one.story):
+        aims.append(Aim(("interleavings/test_beyond_pairs.py",)))
         cells = [cell for name in programs for cell in (f"day-{name}+", f"+{name}]")]
         aims.append(Aim(("interleavings/test_pairs.py",), f"day and ({' or '.join(cells)})"))
     aims.append(Aim(tuple(file for file in files if file in _LONG)))
