@@ -66,7 +66,7 @@ def pairs() -> list[Any]:
         )
         for function in CALLABLE
         for pair in combinations([p for p in function.parameters if defects(p, WORKING_DAY)], 2)
-        if any(map(wrong_forms, pair)) and not any(parameter.added for parameter in pair)
+        if any(map(wrong_forms, pair))
     ]
 
 

@@ -98,7 +98,7 @@ def trial(one: Generated, directory: Path) -> Trial:
     programs = [name for name, calls in _programs().items() if public & calls]
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
-    if programs and _LOCKS.search(one.story):
+    if programs and (_LOCKS.search(one.story) or (one.operator in _LOCKING and one.function in public)):
         aims.append(Aim(("interleavings/test_beyond_pairs.py",)))
         cells = [cell for name in programs for cell in (f"day-{name}+", f"+{name}]")]
         aims.append(Aim(("interleavings/test_pairs.py",), f"day and ({' or '.join(cells)})"))
