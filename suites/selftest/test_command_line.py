@@ -29,6 +29,14 @@ def test_a_failure_says_what_shows_how_and_replays_itself() -> None:
     assert (mended.returncode, "1 passed" in mended.stdout) == (0, True)
 
 
+@pytest.mark.needs("two-cores")
+@pytest.mark.parametrize(("told", "workers"), [((), True), (("-n", "0"), False), (("-k", "verify+verify"), False)])
+def test_all_tests_at_once_take_the_cores_unless_told_otherwise(told: tuple[str, ...], workers: bool) -> None:
+    done = run_pytest("--shard=7/3300", *told)
+    assert done.returncode in (0, 5)
+    assert bool(re.search(r"created: [2-4]/[2-4] workers", done.stdout)) == workers
+
+
 def write(path: Path, text: str) -> str:
     path.write_text(text, encoding="utf-8")
     return str(path)
