@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, LiteralString
 
 import psycopg
@@ -14,7 +15,7 @@ from fixtures.targets.functions import CALLABLE
 from fixtures.targets.kinds import Value
 from fixtures.targets.perform import perform
 from strategies import catalogues as c
-from suites.sequential.asking import ask, call, guard, holding, is_busy, session, value
+from suites.sequential.asking import ask, call, guard, holding, is_busy, session
 from suites.sequential.plain_calls import plain_call
 
 BEGIN = b"BEGIN; SELECT pg_current_xact_id()"
@@ -26,6 +27,11 @@ AFFECTED = {"apply_retention_policy": 2, "cleanup_expired_backups": 1, "cleanup_
 def audit(conn: psycopg.Connection) -> list[Any]:
     """The audit rows, oldest first."""
     return conn.cursor(row_factory=namedtuple_row).execute(ROWS).fetchall()
+
+
+def duration(row: Any) -> int:
+    """The duration of an audit row in ms, rounded up (A1)."""
+    return max(1, math.ceil((row.completed_at - row.started_at) / timedelta(milliseconds=1)))
 
 
 def type_of(made: FunctionCall) -> str:
@@ -49,7 +55,7 @@ def test_a_committed_call_leaves_one_true_audit_row(database: TargetDatabase, ma
     assert (row.operation_name, row.operation_type, row.success) == (made.function.name, type_of(made), True)
     assert {str(given).lower() for _, given in made.arguments} <= told_values(row.parameters)
     assert row.by_wall_clock
-    assert row.duration_ms == max(1, math.ceil((row.completed_at - row.started_at).total_seconds() * 1000))
+    assert row.duration_ms == duration(row)
     assert row.rows_affected == AFFECTED.get(made.function.name, row.rows_affected) > 0
 
 
@@ -92,6 +98,7 @@ def test_a_busy_answer_is_audited_as_a_failure(database: TargetDatabase, name: s
         (row,) = audit(conn)
     assert (row.operation_name, row.operation_type, row.success) == (name, type_of(AUDITED[name]), False)
     assert "PGGIT_CONCURRENT" in f"{row.error_code} {row.error_message}"
+    assert not row.rows_affected
     assert row.completed_at >= row.started_at
 
 
@@ -214,7 +221,9 @@ def test_a_duration_is_by_the_wall_clock_and_never_negative(
         id = opened(conn)
         conn.execute("UPDATE pggit.operation_audit SET started_at = started_at + %s::interval", (moved,))
         ask(conn, "complete_audit", p_audit_id=id, p_success=True)
-        assert low <= value(conn, "SELECT duration_ms FROM pggit.operation_audit") <= high
+        (row,) = audit(conn)
+    assert low <= row.duration_ms <= high
+    assert row.duration_ms == duration(row)
 
 
 @pytest.mark.clause("A4")

@@ -29,6 +29,11 @@ STATEMENTS: dict[str, tuple[str, object, int]] = {
     "a semicolon in a string": ("SELECT 'a; SELECT ''b''' AS a, $$c;d$$ AS b", [{"a": "a; SELECT 'b'", "b": "c;d"}], 1),
     "a semicolon in a name": ('SELECT 1 AS "a;b"', [{"a;b": 1}], 1),
     "a comment in front": ("/* first; */ SELECT 1 AS a", [{"a": 1}], 1),
+    "a comment inside": ("SELECT 1 AS a -- first; second\n, 2 AS b", [{"a": 1, "b": 2}], 1),
+    "a comment behind an operator": ("SELECT 6 */* ; */2 AS a", [{"a": 12}], 1),
+    "semicolons and comments at the end": ("SELECT 1 AS a; /* done; */ ; -- really", [{"a": 1}], 1),
+    "a semicolon behind an escaped quote": (r"SELECT E'it''s \'; x' AS a", [{"a": "it's '; x"}], 1),
+    "a semicolon behind a dollar": ("SELECT $$$1; $2$$ AS a, $b$b$; $b$ AS b", [{"a": "$1; $2", "b": "b$; "}], 1),
     "a query with WITH": ("WITH t AS (SELECT 1 AS a) SELECT a FROM t", [{"a": 1}], 1),
     "VALUES": ("VALUES (1), (2)", [{"column1": 1}, {"column1": 2}], 2),
     "a change": (TAG, None, 1),
@@ -37,6 +42,11 @@ STATEMENTS: dict[str, tuple[str, object, int]] = {
     "a definition": ("CREATE TEMPORARY TABLE scratch (a integer)", None, 0),
     "a body of two": (
         "CREATE FUNCTION pg_temp.f() RETURNS integer BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 2 END; END",
+        None,
+        0,
+    ),
+    "a rule of two": (
+        "CREATE RULE r AS ON DELETE TO pggit.backup_tags DO ALSO (SELECT 1; SELECT 2)",
         None,
         0,
     ),
@@ -100,6 +110,8 @@ def test_a_failed_statement_is_undone_and_its_audit_row_stays(
         after = database.dump(conn)
     assert (answer["success"], answer["audit_id"]) == (False, row.audit_id)
     assert (row.success, row.error_code, bool(row.error_message)) == (False, sqlstate, True)
+    assert not row.rows_affected
+    assert not answer["rows_affected"]
     assert before | {"pggit.operation_audit": []} == after | {"pggit.operation_audit": []}
 
 
@@ -116,6 +128,15 @@ def test_a_failed_statement_is_undone_and_its_audit_row_stays(
         "SELECT 'x' AS \"y\"/* a comment */; SELECT 2",
         "SELECT 'x /* y' /* a /* comment */ in another */; SELECT 2",
         "SELECT 1 -- a comment\n; SELECT 2",
+        "SELECT 1; -- a comment\nSELECT 2",
+        "SELECT 1;; SELECT 2;",
+        "SELECT $$$$; SELECT 2",
+        "SELECT $x$$x$; SELECT 2",
+        "SELECT $$x$$a$; SELECT 2",
+        "SELECT 1 AS a$b$; SELECT 2",
+        r"SELECT '\'; SELECT 2",
+        "SELECT (t.end) FROM (SELECT 1 AS end) t; SELECT 2",
+        "CREATE FUNCTION pg_temp.f() RETURNS integer BEGIN ATOMIC SELECT 1 AS case; END; SELECT 2",
     ],
 )
 def test_several_statements_are_refused(database: TargetDatabase, statement: str) -> None:

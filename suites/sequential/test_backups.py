@@ -22,6 +22,15 @@ def test_a_registered_backup_is_in_progress_at_its_commit(database: TargetDataba
 
 
 @pytest.mark.clause("B1")
+@pytest.mark.parametrize(("wanted", "count"), [(True, 1), (False, 0)])
+def test_a_backup_has_a_snapshot_when_one_is_asked_for(database: TargetDatabase, wanted: bool, count: int) -> None:
+    recorded = "SELECT snapshot_id FROM pggit.backups JOIN pggit.temporal_snapshots USING (snapshot_id)"
+    with database.starting() as conn:
+        answer(conn, "register_backup", "b", "full", "pg_dump", "file:///b", p_create_snapshot=wanted)
+        assert len(rows(conn, recorded)) == len(rows(conn, "SELECT FROM pggit.temporal_snapshots")) == count
+
+
+@pytest.mark.clause("B1")
 @pytest.mark.parametrize(
     ("named", "commit"),
     [

@@ -55,8 +55,9 @@ def test_a_claim_records_its_worker_whatever_the_metadata_was(database: TargetDa
 
 
 @pytest.mark.clause("J2")
-def test_a_client_s_missing_attempts_count_as_none(database: TargetDatabase) -> None:
-    with database.starting(a_pair(1, attempts=None)) as conn:
+@pytest.mark.parametrize("most", [1, 3])
+def test_a_client_s_missing_attempts_count_as_none(database: TargetDatabase, most: int) -> None:
+    with database.starting(a_pair(1, attempts=None, max_attempts=most)) as conn:
         assert call(conn, "get_next_backup_job")[0].attempts == 1
 
 

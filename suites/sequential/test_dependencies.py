@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from fixtures.targets.database import TargetDatabase
+from suites.sequential.asking import ask, session
 from suites.sequential.calling import answer, call, in_block, refused, rows, statuses, unchanged
 from suites.sequential.catalogue import LETTERED, a_backup, a_branch, a_link, ago, backup_id
 
@@ -232,6 +233,30 @@ def test_however_it_is_recorded_a_dependency_blocks_the_deletion_of_its_base(
         depend(conn, how)
         with unchanged(database, conn), refused("23503", backup_id(1)):
             in_block(conn, "cleanup_expired_backups", False)
+
+
+LINKING = {
+    "an insert of a link": a_link(3, 1),
+    "an update of the metadata": f"""UPDATE pggit.backups SET metadata = '{{"base_backup_id": "{backup_id(1)}"}}'
+                                     WHERE backup_id = '{backup_id(3)}'""",
+    "an insert with metadata": a_backup(4, "incremental", metadata=base(1)),
+    "an update of the status": f"UPDATE pggit.backups SET status = 'in_progress' WHERE backup_id = '{backup_id(2)}'",
+}
+"""What a client may send so that backup 1 has a live dependant: 2 failed and is linked to it, 3 depends on none."""
+
+
+@pytest.mark.clause("B3", "C4")
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+@pytest.mark.parametrize("how", LINKING)
+def test_a_base_does_not_expire_in_a_snapshot_older_than_the_link(
+    database: TargetDatabase, how: str, level: str
+) -> None:
+    dependants = a_backup(2, "incremental", status="failed") + a_link(2, 1) + a_backup(3, "incremental")
+    with database.starting(a_backup(1, age="90 days") + a_backup(9) + dependants) as conn, session(database) as older:
+        older.execute(f"BEGIN ISOLATION LEVEL {level}; SELECT FROM pggit.backups".encode())
+        conn.execute(LINKING[how].encode())
+        reply = ask(older, "apply_retention_policy")
+    assert (reply.sqlstate, reply.rows) in ((None, ()), ("40001", ()))
 
 
 @pytest.mark.clause("B3")

@@ -14,13 +14,16 @@ from fixtures.targets.perform import perform
 from strategies import catalogues as c
 from suites.sequential.asking import ask, guard, holding, session, value
 from suites.sequential.plain_calls import CATALOGUE, plain_call
-from suites.sequential.refusing import BACKUP, JOB, NOBODY, Arguments, refused
+from suites.sequential.refusing import BACKUP, JOB, NOBODY, OPERATION, Arguments, refused
 
 FIRST: dict[str, tuple[str, Arguments, str, str]] = {
     "null before form": (
         "register_backup", BACKUP | {"p_backup_name": " ", "p_location": None}, "22004", "p_location"),
     "form in parameter order": (
         "register_backup", BACKUP | {"p_backup_type": "odd", "p_backup_tool": "odd"}, "22023", "p_backup_type"),
+    "a blank text in parameter order": (
+        "audited_operation", OPERATION | {"p_operation_type": "odd", "p_operation_sql": " "}, "22023",
+        "p_operation_type"),
     "range in parameter order": (
         "fail_backup_job", {"p_job_id": c.JOB_LAST_TRY, "p_error": "x", "p_retry_delay_seconds": -1,
                             "p_worker_id": ""}, "22003", "p_retry_delay_seconds"),

@@ -120,6 +120,11 @@ def test_a_blank_compression_is_refused(database: TargetDatabase) -> None:
     refused(database, "complete_backup", {"p_backup_id": c.RUNNING, "p_compression": " "}, "22023", "p_compression")
 
 
+@pytest.mark.clause("V7", "A2")
+def test_a_blank_statement_is_refused(database: TargetDatabase) -> None:
+    refused(database, "audited_operation", OPERATION | {"p_operation_sql": " \n"}, "22023", "p_operation_sql")
+
+
 @pytest.mark.clause("V7")
 @pytest.mark.parametrize(("name", "arguments", "parameter", "longest"), TEXTS.values(), ids=TEXTS)
 def test_a_text_is_refused_when_it_is_too_long_and_only_then(
