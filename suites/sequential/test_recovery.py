@@ -180,6 +180,20 @@ def test_what_has_lost_a_base_is_passed_over(database: TargetDatabase, loss: str
         assert plan(conn)["restore"].details["backup_id"] == backup_id(4)
 
 
+@pytest.mark.clause("R2", "R4")
+def test_an_incremental_of_pg_basebackup_is_combined_with_its_one_base(database: TargetDatabase) -> None:
+    with database.starting(a_base(1, "full", "full") + a_base(2, "incremental", "inc") + a_link(2, 1)) as conn:
+        conn.execute("UPDATE pggit.backups SET completed_at = now() - interval '1 year' WHERE backup_id = %s", [IDS[1]])
+        command = plan(conn)["restore"].command
+        assert -1 < command.index("/b/full") < command.index("/b/inc")
+
+
+@pytest.mark.clause("R2")
+def test_there_is_no_plan_by_an_incremental_of_pg_basebackup_without_its_base(database: TargetDatabase) -> None:
+    with database.starting(a_base(1, "incremental", "inc")) as conn, refused("02000", "not found"):
+        plan(conn)
+
+
 @pytest.mark.clause("R2")
 def test_a_preferred_tool_is_honoured_where_it_has_a_backup_however_far(database: TargetDatabase) -> None:
     near = "".join(a_backup(number, age=f"{number} minutes") for number in range(1, 8))

@@ -118,3 +118,14 @@ def test_a_location_that_a_client_stored_and_no_shell_should_see_is_refused(
 ) -> None:
     with database.starting(a_backup(1, location=location)) as conn, refused("22023"):
         call(conn, "generate_recovery_plan", "commit-3")
+
+
+@pytest.mark.clause("S1", "R2")
+@pytest.mark.parametrize(("tool", "key"), [("pgbackrest", "stanza"), ("barman", "server")])
+@pytest.mark.parametrize("name", ["-rf", "a\nreboot", " "])
+def test_a_stanza_or_server_that_a_client_stored_and_no_shell_should_see_is_refused(
+    database: TargetDatabase, tool: str, key: str, name: str
+) -> None:
+    stored = a_backup(1, backup_tool=tool, location=f"{tool}://main/x", metadata={key: name})
+    with database.starting(stored) as conn, refused("22023"):
+        call(conn, "generate_recovery_plan", "commit-3")
