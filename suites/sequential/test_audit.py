@@ -31,7 +31,8 @@ def audit(conn: psycopg.Connection) -> list[Any]:
 
 def duration(row: Any) -> int:
     """The duration of an audit row in ms, rounded up (A1)."""
-    return max(1, math.ceil((row.completed_at - row.started_at) / timedelta(milliseconds=1)))
+    took: timedelta = row.completed_at - row.started_at
+    return max(1, math.ceil(took / timedelta(milliseconds=1)))
 
 
 def type_of(made: FunctionCall) -> str:

@@ -160,17 +160,24 @@ def test_an_output_path_is_neither_blank_nor_too_long(database: TargetDatabase, 
     refused(database, "backup_pg_dump", {"p_output_path": path}, "22023", "p_output_path")
 
 
-def notification(database: TargetDatabase, location: str) -> dict[str, str]:
-    """What the channel tells about a verification of a backup at that location."""
+def notified(database: TargetDatabase, location: str) -> str:
+    """What the channel tells about a verification of a backup at that location, as it is sent."""
     heard: list[psycopg.Notify] = []
     with database.starting(CATALOGUE), session(database) as conn:
         conn.add_notify_handler(heard.append)
         conn.execute("LISTEN pggit_verify_backup")
         conn.execute("UPDATE pggit.backups SET location = %s WHERE backup_id = %s", (location, c.FULL_NEW))
-        assert ask(conn, "verify_backup", p_backup_id=c.FULL_NEW).sqlstate is None
+        reply = ask(conn, "verify_backup", p_backup_id=c.FULL_NEW)
         conn.execute("SELECT 'the notification has come by now'")
     (notify,) = heard
-    payload = json.loads(notify.payload)
+    told = json.loads(notify.payload)
+    assert (told["verification_id"], told["backup_id"]) == (str(reply.rows[0][0]), c.FULL_NEW)
+    return notify.payload
+
+
+def notification(database: TargetDatabase, location: str) -> dict[str, str]:
+    """The same, read."""
+    payload = json.loads(notified(database, location))
     assert isinstance(payload, dict)
     return payload
 
@@ -181,6 +188,13 @@ def test_a_notification_that_would_be_too_long_leaves_out_the_location(database:
     plain = notification(database, "file:///here")
     assert plain["location"] == "file:///here"
     assert notification(database, location).keys() == plain.keys() - {"location"}
+
+
+@pytest.mark.clause("V7")
+def test_a_notification_has_its_location_as_long_as_there_is_room_for_it(database: TargetDatabase) -> None:
+    most = 7999 - len(notified(database, "x").encode()) + len("x")  # a payload is shorter than 8000 bytes
+    assert "location" in notification(database, "x" * most)
+    assert "location" not in notification(database, "x" * (most + 1))
 
 
 NUMBER_BOUNDS: dict[str, tuple[str, Arguments, str, int, int | None]] = {
