@@ -1,11 +1,11 @@
 """Races that no pair of the matrix has: its failing job is on its last attempt, its failed backup depends on none and
-gets no other job."""
+gets no other job, no backup has two waiting jobs, and its clients write no rows."""
 
 from __future__ import annotations
 
 import pytest
 
-from fixtures.engine.plan import Call, Plan, Program
+from fixtures.engine.plan import READ_COMMITTED, Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import Engine
 from strategies import catalogues as c
 from suites.interleavings.search import search
@@ -14,10 +14,13 @@ from suites.verdict import Verdict
 
 FAIL = Call.of("pggit.fail_backup_job", c.JOB_STUCK, "boom", 60)
 SWITCH = Call.of("pggit.set_maintenance_mode", True)
+SWITCHES = {"on": ("", SWITCH), "off": (f"{SWITCH.sql};\n", Call.of("pggit.set_maintenance_mode", False))}
+FAIL_BACKUP = Call.of("pggit.fail_backup", c.RUNNING, "disk full")
 RESET = Call.of("pggit.reset_job", c.JOB_FAILED)
 RETENTION = Call.of("pggit.apply_retention_policy")
 ENQUEUE = Call.of("pggit.enqueue_backup_job", c.FAILED, "pg_dump", "pg_dump")
 STILL_WANTED = f"UPDATE pggit.backups SET status = 'in_progress' WHERE backup_id = '{c.FAILED}';\n"
+TWO_WAITING_JOBS = c.job(c.uuid(100), c.RUNNING)
 FAILED_INCREMENTAL = (
     f"UPDATE pggit.backups SET backup_type = 'incremental' WHERE backup_id = '{c.FAILED}';\n"
     "INSERT INTO pggit.backup_dependencies (backup_id, depends_on_backup_id, dependency_type)"
@@ -28,6 +31,42 @@ FAILED_INCREMENTAL = (
 @pytest.mark.clause("J7", "C1")
 def test_a_job_that_fails_while_maintenance_begins_is_paused(engine: Engine, judge: Judge, verdict: Verdict) -> None:
     plan = Plan(c.DAY, (Program.single("a", FAIL), Program.single("b", SWITCH)), "fail and switch")
+    searched = search(engine, judge, plan)
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+@pytest.mark.clause("J7", "C4")
+@pytest.mark.parametrize(("before", "switch"), SWITCHES.values(), ids=SWITCHES)
+def test_a_switch_that_cannot_see_a_job_that_fails_meanwhile_is_refused(
+    engine: Engine, judge: Judge, verdict: Verdict, before: str, switch: Call
+) -> None:
+    switching = Program("b", (Transaction((switch,), "repeatable read"),))
+    searched = search(engine, judge, Plan(c.DAY + before, (Program.single("a", FAIL), switching), "fail and switch"))
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+def client(change: str, job: str) -> Program:
+    """A client that changes a job by hand, in a transaction that it keeps open for a while."""
+    by_hand = Call(f"UPDATE pggit.backup_jobs SET {change} WHERE job_id = '{job}'")
+    return Program("c", (Transaction((by_hand,), READ_COMMITTED),))
+
+
+@pytest.mark.clause("J1", "J5", "C1")
+def test_a_job_that_a_client_begins_while_its_backup_fails_is_cancelled_before_or_not_at_all(
+    engine: Engine, judge: Judge, verdict: Verdict
+) -> None:
+    sessions = Program.single("a", FAIL_BACKUP), client("status = 'running'", c.JOB_QUEUED)
+    searched = search(engine, judge, Plan(c.DAY, sessions, "fail a backup and begin its job"))
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+@pytest.mark.clause("C3")
+@pytest.mark.parametrize(("before", "switch"), SWITCHES.values(), ids=SWITCHES)
+def test_jobs_are_locked_in_one_order_wherever_their_rows_lie(
+    engine: Engine, judge: Judge, verdict: Verdict, before: str, switch: Call
+) -> None:
+    sessions = Program.single("a", FAIL_BACKUP), Program.single("b", switch), client("tool = tool", c.JOB_QUEUED)
+    plan = Plan(c.DAY + TWO_WAITING_JOBS + before, sessions, "fail a backup and switch beside a client")
     searched = search(engine, judge, plan)
     verdict.settle(searched.shortest.values(), str(searched))
 

@@ -66,7 +66,7 @@ def test_a_dry_run_is_audited_as_a_read(database: TargetDatabase, name: str) -> 
     with database.starting(c.BUSY_DAY) as conn:
         ask(conn, name, p_dry_run=True)
         (row,) = audit(conn)
-    assert (row.operation_name, row.operation_type, row.success) == (name, "read", True)
+    assert (row.operation_name, row.operation_type, row.success, row.rows_affected) == (name, "read", True, 0)
 
 
 @pytest.mark.clause("A1")

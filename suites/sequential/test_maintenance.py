@@ -45,6 +45,10 @@ def test_a_client_may_empty_the_table_that_keeps_the_mode(database: TargetDataba
         assert call(conn, "get_next_backup_job")[0].job_id == job_id(1)
         conn.execute(emptied)
         assert answer(conn, "enqueue_backup_job", backup_id(2), "true", "pg_dump")
+        conn.execute(emptied)
+        assert (on(conn), call(conn, "get_next_backup_job")) == (1, [])
+        conn.execute(emptied)
+        assert (off(conn), len(call(conn, "get_next_backup_job"))) == (1, 1)
 
 
 @pytest.mark.clause("J7")
@@ -76,6 +80,15 @@ def test_a_job_that_failed_for_good_is_never_revived(database: TargetDatabase, a
     with database.starting(a_pair(1, "failed", attempts=attempts, next_retry_at=ago("1 hour"))) as conn:
         assert (on(conn), off(conn)) == (0, 0)
         assert job(conn, 1).status == "failed"
+
+
+@pytest.mark.clause("J7", "C4")
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_in_one_snapshot_it_counts_no_other_jobs_either(database: TargetDatabase, level: str) -> None:
+    jobs = a_pair(9) + "".join(a_pair(number, status) for number, status in ENDED.items())
+    with database.starting(jobs) as conn:
+        conn.execute(f"SET default_transaction_isolation = '{level}'".encode())
+        assert (on(conn), off(conn)) == (1, 1)
 
 
 @pytest.mark.clause("J7")

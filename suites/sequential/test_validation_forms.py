@@ -13,6 +13,7 @@ from fixtures.targets.kinds import Branch, Json, Range
 from fixtures.targets.perform import perform
 from strategies import catalogues as c
 from suites.sequential.asking import ask, call, session
+from suites.sequential.asking import value as first_value
 from suites.sequential.plain_calls import CATALOGUE, plain_call
 from suites.sequential.refusing import BACKUP, JOB, OPERATION, Arguments, answered, refused
 
@@ -160,6 +161,18 @@ def test_an_output_path_is_neither_blank_nor_too_long(database: TargetDatabase, 
     refused(database, "backup_pg_dump", {"p_output_path": path}, "22023", "p_output_path")
 
 
+@pytest.mark.clause("V7", "E2")
+def test_a_path_and_the_name_in_it_are_at_most_a_location_long(database: TargetDatabase) -> None:
+    made = f"SELECT length(location) - {len('/x')} FROM pggit.backups WHERE backup_tool = 'pg_dump'"
+    with database.starting() as conn:
+        ask(conn, "backup_pg_dump", p_output_path="/x")
+        room = 1000 - first_value(conn, made)
+        replies = [ask(conn, "backup_pg_dump", p_output_path="/".ljust(room + more, "x")) for more in (-1, 0, 1, 2)]
+        assert first_value(conn, "SELECT max(length(location)) FROM pggit.backups") <= 1000
+    for reply in replies:
+        assert reply.sqlstate is None or (reply.sqlstate, "p_output_path" in reply.message) == ("22023", True), reply
+
+
 def notified(database: TargetDatabase, location: str) -> str:
     """What the channel tells about a verification of a backup at that location, as it is sent."""
     heard: list[psycopg.Notify] = []
@@ -259,9 +272,14 @@ def test_a_known_option_has_its_type(database: TargetDatabase, option: str) -> N
 
 
 @pytest.mark.clause("V7")
-@pytest.mark.parametrize("level", [-1, 10, "10"])
-def test_a_compression_level_outside_its_bounds_is_refused(database: TargetDatabase, level: int | str) -> None:
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("compression_level", -1), ("compression_level", 10), ("compression_level", "10")],
+)
+def test_a_number_that_the_tool_does_not_know_is_refused(
+    database: TargetDatabase, option: str, value: int | str
+) -> None:
     with database.starting(CATALOGUE) as conn:
-        reply = perform(conn, call("backup_pg_dump", p_options=Json(json.dumps({"compression_level": level}))))
+        reply = perform(conn, call(OPTIONS[option][0], p_options=Json(json.dumps({option: value}))))
     assert reply.sqlstate in ("22003", "22023")
-    assert "compression_level" in reply.message
+    assert option in reply.message
