@@ -71,6 +71,23 @@ def test_a_job_with_a_retry_to_come_has_not_failed(database: TargetDatabase) -> 
 
 
 @pytest.mark.clause("H1")
+@pytest.mark.parametrize("queue", ["", a_job(1)], ids=["nothing queued", "just queued"])
+def test_what_does_not_wait_has_waited_no_minute(database: TargetDatabase, queue: str) -> None:
+    with database.starting(queue) as conn:
+        conn.execute("UPDATE pggit.backup_jobs SET created_at = clock_timestamp()")
+        row = metric(conn, "oldest_queued_minutes")
+        assert (row.value, row.status) == (0, "ok")
+
+
+@pytest.mark.clause("H1")
+def test_of_nothing_no_share_has_succeeded(database: TargetDatabase) -> None:
+    with database.starting() as conn:
+        assert not call(conn, "get_worker_stats", "nobody")[0].success_rate
+        (rate,) = [row.value for row in call(conn, "get_backup_stats") if row.metric == "success_rate"]
+        assert not rate
+
+
+@pytest.mark.clause("H1")
 @pytest.mark.parametrize(("minutes", "level"), [(30, "ok"), (31, "warning"), (60, "warning"), (61, "critical")])
 def test_the_oldest_queued_job_is_judged_by_its_minutes(database: TargetDatabase, minutes: int, level: str) -> None:
     old = f"clock_timestamp() - interval '{minutes} minutes 5 seconds'"

@@ -211,3 +211,20 @@ def test_a_verification_never_changes_its_backup(database: TargetDatabase) -> No
         for row in call(conn, "list_backup_verifications", backup_id(1)):
             answer(conn, "update_verification_result", row.verification_id, "failed")
         assert rows(conn, "SELECT * FROM pggit.backups") == before
+
+
+@pytest.mark.clause("V5", "V7")
+def test_verifications_are_listed_latest_first_of_one_backup_or_of_all(database: TargetDatabase) -> None:
+    told = (
+        a_backup(1) + a_backup(2) + a_verification(1, 1, age="3 minutes") + a_verification(2, 2, age="2 minutes")
+    ) + a_verification(3, 1, "failed", type="restore_test", age="1 minute")
+
+    def listed(*arguments: object) -> list[object]:
+        return [row.verification_id for row in call(conn, "list_backup_verifications", *arguments)]
+
+    with database.starting(told) as conn:
+        assert listed() == [verification_id(number) for number in (3, 2, 1)]
+        assert listed(None, 2) == [verification_id(number) for number in (3, 2)]
+        assert listed(backup_id(1)) == [verification_id(number) for number in (3, 1)]
+        (latest,) = call(conn, "list_backup_verifications", backup_id(1), 1)
+        assert (latest.backup_id, latest.verification_type, latest.status) == (backup_id(1), "restore_test", "failed")
