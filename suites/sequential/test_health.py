@@ -80,11 +80,17 @@ def test_what_does_not_wait_has_waited_no_minute(database: TargetDatabase, queue
 
 
 @pytest.mark.clause("H1")
-def test_of_nothing_no_share_has_succeeded(database: TargetDatabase) -> None:
+def test_of_nothing_every_figure_is_none_or_zero(database: TargetDatabase) -> None:
+    running = a_backup(1, status="in_progress", backup_size=None, started_at=ago("1 minute"))
     with database.starting() as conn:
-        assert not call(conn, "get_worker_stats", "nobody")[0].success_rate
-        (rate,) = [row.value for row in call(conn, "get_backup_stats") if row.metric == "success_rate"]
-        assert not rate
+        assert not any(call(conn, "get_worker_stats", "nobody")[0])
+        assert not any(row.value for row in call(conn, "get_backup_stats"))
+        sizes = conn.execute("SELECT total_backup_size FROM pggit.commit_backup_coverage").fetchall()
+        assert sizes
+        assert not any(size for (size,) in sizes)
+    with database.starting(running) as conn:
+        (tool,) = call(conn, "get_tool_usage_stats")
+        assert not any((tool.successful, tool.failed, tool.success_rate, tool.total_size, tool.avg_duration_seconds))
 
 
 @pytest.mark.clause("H1")
