@@ -50,6 +50,15 @@ BEGIN
   RETURN 'done';
 END $$;
 
+CREATE FUNCTION book.written() RETURNS integer LANGUAGE sql AS $$
+  UPDATE book.account SET balance = balance - 10 WHERE id = 1 RETURNING id
+$$;
+
+CREATE FUNCTION book.writes_at_its_end() RETURNS integer LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN book.written();
+END $$;
+
 CREATE FUNCTION book.forgets_its_lock() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM pg_advisory_lock(42);
@@ -106,6 +115,12 @@ def test_a_cut_at_the_end_loses_the_reply_and_nothing_else(book: Textbook, plan:
     history = strike(book.engine, plan, step, Kind.CUT)
     assert history.outcomes[0].committed is not None
     assert transferred(history) == len(history.outcomes)
+
+
+def test_a_cut_call_that_writes_only_behind_its_last_gate_is_known_to_have_committed(book: Textbook) -> None:
+    history = strike(book.engine, Plan("", (Program.single("a", Call.of("book.writes_at_its_end")),)), 1, Kind.CUT)
+    (lost,) = history.outcomes
+    assert (lost.status, lost.committed is not None, transferred(history)) == (Status.LOST, True, 1)
 
 
 def test_a_call_that_comes_to_a_gate_before_its_connection_is_cut_is_undone(
