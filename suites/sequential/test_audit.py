@@ -70,6 +70,15 @@ def test_a_dry_run_is_audited_as_a_read(database: TargetDatabase, name: str) -> 
 
 
 @pytest.mark.clause("A1")
+@pytest.mark.parametrize("name", [name for name, made in AUDITED.items() if made.function.transaction])
+def test_a_clean_up_that_finds_nothing_is_audited_too(database: TargetDatabase, name: str) -> None:
+    with database.starting() as conn:
+        assert ask(conn, name, True, p_dry_run=False).sqlstate is None
+        (row,) = audit(conn)
+    assert (row.operation_name, row.success, row.rows_affected) == (name, True, 0)
+
+
+@pytest.mark.clause("A1")
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
