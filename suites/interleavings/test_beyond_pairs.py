@@ -1,5 +1,5 @@
 """Races that no pair of the matrix has: its failing job is on its last attempt, its failed backup depends on none and
-gets no other job, no backup has two waiting jobs, and its clients write no rows."""
+gets no other job, no backup has two waiting jobs, no maintenance ends, and its clients write no rows."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from fixtures.engine.plan import READ_COMMITTED, Call, Plan, Program, Transaction
 from fixtures.engine.scheduler import Engine
 from strategies import catalogues as c
+from strategies.programs import BLOCKS, SINGLE_CALLS, program
 from suites.interleavings.search import search
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
@@ -42,6 +43,17 @@ def test_a_switch_that_cannot_see_a_job_that_fails_meanwhile_is_refused(
 ) -> None:
     switching = Program("b", (Transaction((switch,), "repeatable read"),))
     searched = search(engine, judge, Plan(c.DAY + before, (Program.single("a", FAIL), switching), "fail and switch"))
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+@pytest.mark.clause("J7", "C1")
+@pytest.mark.parametrize("name", [*SINGLE_CALLS, *BLOCKS])
+def test_maintenance_ends_before_another_call_or_after_it(
+    engine: Engine, judge: Judge, verdict: Verdict, name: str
+) -> None:
+    before, switch = SWITCHES["off"]
+    plan = Plan(c.DAY + before, (Program.single("a", switch), program(name, "b")), f"maintenance ends beside {name}")
+    searched = search(engine, judge, plan)
     verdict.settle(searched.shortest.values(), str(searched))
 
 
