@@ -22,6 +22,20 @@ RETENTION = Call.of("pggit.apply_retention_policy")
 ENQUEUE = Call.of("pggit.enqueue_backup_job", c.FAILED, "pg_dump", "pg_dump")
 STILL_WANTED = f"UPDATE pggit.backups SET status = 'in_progress' WHERE backup_id = '{c.FAILED}';\n"
 TWO_WAITING_JOBS = c.job(c.uuid(100), c.RUNNING)
+PGBACKREST_FULL = (
+    "UPDATE pggit.backups SET backup_tool = 'pgbackrest', metadata = jsonb_build_object('stanza', 'main')"
+    f" WHERE backup_id = '{c.FULL_NEW}';\n"
+)
+IN_ORDER = (
+    Call.of("pggit.set_maintenance_mode", False),
+    *(
+        Call(f"SELECT FROM pggit.{rows} FOR UPDATE")
+        for rows in (
+            "backups ORDER BY backup_id", "backup_jobs ORDER BY job_id", "backup_verifications ORDER BY verification_id"
+        )
+    ),
+)  # fmt: skip
+"""A client that locks all there is, in the contract's order: the state of maintenance by leaving it off."""
 FAILED_INCREMENTAL = (
     f"UPDATE pggit.backups SET backup_type = 'incremental' WHERE backup_id = '{c.FAILED}';\n"
     "INSERT INTO pggit.backup_dependencies (backup_id, depends_on_backup_id, dependency_type)"
@@ -80,6 +94,26 @@ def test_jobs_are_locked_in_one_order_wherever_their_rows_lie(
     sessions = Program.single("a", FAIL_BACKUP), Program.single("b", switch), client("tool = tool", c.JOB_QUEUED)
     plan = Plan(c.DAY + TWO_WAITING_JOBS + before, sessions, "fail a backup and switch beside a client")
     searched = search(engine, judge, plan)
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+@pytest.mark.clause("C3")
+@pytest.mark.parametrize("name", [*SINGLE_CALLS, *BLOCKS, "pgbackrest-incr"])
+def test_who_locks_in_the_contract_s_order_never_deadlocks(
+    engine: Engine, judge: Judge, verdict: Verdict, name: str
+) -> None:
+    incremental = Program.single("a", Call.of("pggit.backup_pgbackrest", "incr"))
+    calls = incremental if name == "pgbackrest-incr" else program(name, "a")
+    sessions = calls, Program("c", (Transaction(IN_ORDER, READ_COMMITTED),))
+    searched = search(engine, judge, Plan(c.DAY + PGBACKREST_FULL, sessions, f"{name} beside locks in order"))
+    verdict.settle(searched.shortest.values(), str(searched))
+
+
+@pytest.mark.clause("C3")
+def test_a_reset_that_waits_for_a_switch_holds_no_backup(engine: Engine, judge: Judge, verdict: Verdict) -> None:
+    backup = Call(f"SELECT FROM pggit.backups WHERE backup_id = '{c.FAILED}' FOR UPDATE")
+    sessions = Program.single("a", RESET), Program("c", (Transaction((SWITCH, backup), READ_COMMITTED),))
+    searched = search(engine, judge, Plan(c.DAY, sessions, "reset beside a switch and its backup"))
     verdict.settle(searched.shortest.values(), str(searched))
 
 
