@@ -5,15 +5,17 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from psycopg import sql
 
 from fixtures.postgres.capabilities import programs_for
+from fixtures.postgres.cluster import SUPERUSER
 from fixtures.postgres.databases import connect
 from fixtures.postgres.room import room
 from fixtures.postgres.server import PORT, Server
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.state import dump
 from suites.sequential.asking import value
-from suites.sequential.calling import call
+from suites.sequential.calling import answer, call, rows
 from suites.sequential.catalogue import a_backup, a_link
 
 pytestmark = [
@@ -62,6 +64,43 @@ def test_a_dump_is_restored_into_the_cluster_that_is_there(
     server: Server, database: TargetDatabase, metadata: dict[str, str], file: str, take: str
 ) -> None:
     restore(server, database, "pg_dump", metadata, file, take, "disaster")
+
+
+@pytest.mark.needs("own-server")  # roles belong to the whole server
+def test_a_dump_of_a_database_of_another_owner_is_restored(server: Server, database: TargetDatabase) -> None:
+    with connect(database.conninfo) as conn:
+        name = sql.Identifier(str(value(conn, "SELECT current_database()")))
+        owner = sql.Identifier(f"{value(conn, 'SELECT current_database()')}_owner")
+        conn.execute(sql.SQL("CREATE ROLE {}").format(owner))
+        conn.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
+        try:
+            restore(server, database, "pg_dump", *DUMPS["custom"], "disaster")
+        finally:
+            conn.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(name))
+            conn.execute(sql.SQL("DROP ROLE {}").format(owner))
+
+
+def test_a_dump_of_a_schema_leaves_the_rest_of_the_database_alone(server: Server, database: TargetDatabase) -> None:
+    with room(next(programs_for(server))) as other:
+        with database.starting() as conn:
+            id = answer(conn, "backup_pg_dump", "main", "pggit*", "custom", str(other.directory / "files"))
+            (job,) = rows(conn, "SELECT command FROM pggit.backup_jobs")
+            call(conn, "complete_backup", id, 1)
+            steps = call(conn, "generate_recovery_plan", "commit-3", "disaster", "pg_dump")
+            name = str(value(conn, "SELECT current_database()"))
+            source = shlex.quote(f"--dbname={server.conninfo(name)}")
+            commands = [
+                f"{job.command} {source}",
+                'pg_ctl --wait --options="-k $PGHOST" start >&2',
+                f"createdb {shlex.quote(name)}",
+                f"psql --dbname={shlex.quote(name)} --command='CREATE TABLE public.mine AS SELECT 7'",
+                "pg_ctl --wait stop >&2",
+                *(f"bash -c {shlex.quote(step.command)} >&2" for step in steps),
+            ]
+            environment = {"PGHOST": str(other.sockets), "PGPORT": str(PORT), "PGDATA": str(other.data)}
+            other.run("\n".join(commands), environment | {"PGUSER": SUPERUSER})
+        with connect(other.conninfo(name)) as restored:
+            assert value(restored, "SELECT count(*) FROM pggit.backups JOIN public.mine ON true") == 1
 
 
 @pytest.mark.needs("own-server", "pg_basebackup")  # of somebody else's server we take no copy
