@@ -244,7 +244,7 @@ def test_a_real_run_changes_nothing_and_says_so_in_one_row(database: TargetDatab
     with database.starting(a_backup(1)) as conn:
         before = database.dump(conn)
         (row,) = call(conn, "restore_from_commit", "commit-3", False)
-        assert row.status == "info"
+        assert (row.step_number, row.status) == (1, "info")
         assert database.dump(conn) == before
 
 
