@@ -12,7 +12,7 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -99,6 +99,10 @@ class Lane:
             return 3, "", "the lane's process has ended"
         return answer["code"], answer["test"], answer["said"]
 
+    def stop(self) -> None:
+        """End the process in the middle of a trial."""
+        self._process.terminate()
+
     def close(self) -> None:
         """End the process, and with it its server."""
         self._process.communicate()
@@ -136,25 +140,38 @@ class KillMatrix:
         self._killers: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def run(self, trials: Sequence[Trial], baseline: Iterable[Aim], canary: Trial) -> None:
-        """Baseline, mutants, canary."""
-        with self._lanes(), self._progress() as progress, ThreadPoolExecutor(self._count) as pool:
-            aims = list(baseline)
-            task = progress.add_task("baseline", total=len(aims))
-            for code, test, said in pool.map(lambda aim: self._on_a_lane("reference", aim), aims):
-                progress.advance(task)
-                if code != 0:
-                    self.void = self.void or f"the baseline is not clean: {test or 'pytest'} (exit {code}): {said}"
-            if self.void:
-                return
-            task = progress.add_task("mutants", total=len(trials))
-            for outcome in pool.map(self._try, trials):
-                self.outcomes.append(outcome)
-                progress.advance(task)
-                if outcome.verdict in (SURVIVED, BROKEN):
-                    progress.console.print(told(outcome), markup=False)
-            dead = self._try(canary)
-            if dead.verdict != KILLED:
-                self.void = f"the canary has {dead.verdict}: {dead.said or 'nothing notices what cannot be overlooked'}"
+        """Baseline, mutants, canary. Ctrl-C keeps the outcomes that there are."""
+        with self._lanes() as lanes, self._progress() as progress, ThreadPoolExecutor(self._count) as pool:
+            try:
+                self._check(list(baseline), pool, progress)
+                if not self.void:
+                    self._try_all(trials, pool, progress)
+                    self._see_die(canary)
+            except KeyboardInterrupt:
+                self.void = "it was interrupted"
+                for lane in lanes:
+                    lane.stop()
+                pool.shutdown(cancel_futures=True)
+
+    def _check(self, aims: Sequence[Aim], pool: Executor, progress: Progress) -> None:
+        task = progress.add_task("baseline", total=len(aims))
+        for code, test, said in pool.map(lambda aim: self._on_a_lane("reference", aim), aims):
+            progress.advance(task)
+            if code != 0:
+                self.void = self.void or f"the baseline is not clean: {test or 'pytest'} (exit {code}): {said}"
+
+    def _try_all(self, trials: Sequence[Trial], pool: Executor, progress: Progress) -> None:
+        task = progress.add_task("mutants", total=len(trials))
+        for outcome in pool.map(self._try, trials):
+            self.outcomes.append(outcome)
+            progress.advance(task)
+            if outcome.verdict in (SURVIVED, BROKEN):
+                progress.console.print(told(outcome), markup=False)
+
+    def _see_die(self, canary: Trial) -> None:
+        dead = self._try(canary)
+        if dead.verdict != KILLED:
+            self.void = f"the canary has {dead.verdict}: {dead.said or 'nothing notices what cannot be overlooked'}"
 
     def _try(self, trial: Trial) -> Outcome:
         lane = self._free.get()
@@ -183,12 +200,12 @@ class KillMatrix:
             self._free.put(lane)
 
     @contextmanager
-    def _lanes(self) -> Iterator[None]:
+    def _lanes(self) -> Iterator[list[Lane]]:
         lanes = [Lane(self._postgres, number) for number in range(self._count)]
         for lane in lanes:
             self._free.put(lane)
         try:
-            yield
+            yield lanes
         finally:
             for lane in lanes:
                 lane.close()

@@ -64,6 +64,7 @@ def arguments(directory: str, given: list[str]) -> list[str]:
 def main(spec: str, number: int) -> None:
     """Work until there are no more trials."""
     die_with(os.getppid(), signal.SIGTERM)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us, and ends us
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.chdir(ROOT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from pathlib import Path
 
@@ -43,11 +44,19 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
             console.print("\n".join(trial.name for trial in trials))
             return pytest.ExitCode.OK
         matrix = KillMatrix(config.getoption("--postgres"), min(cores(), len(trials)), console)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, _interrupt_once)
         matrix.run(trials, baseline(trials), canary())
     show(matrix.outcomes, matrix.void, console)
     console.print(f"all of them: {write(matrix.outcomes, seed, matrix.void, config.rootpath)}")
     alive = any(outcome.verdict in (SURVIVED, BROKEN) for outcome in matrix.outcomes)
     return pytest.ExitCode.TESTS_FAILED if alive or matrix.void else pytest.ExitCode.OK
+
+
+def _interrupt_once(number: int, _: object) -> None:
+    """Ctrl-C comes twice when whoever runs us passes it on: the second would interrupt the closing words."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,9 +10,21 @@ import pytest
 from rich.console import Console
 
 from fixtures.errors import SetupError
+from suites.selftest import kill_matrix
 from suites.selftest.choosing import CANARY, canary, chosen
 from suites.selftest.generated import argued, generated, users
-from suites.selftest.kill_matrix import BROKEN, EQUIVALENT, KILLED, SURVIVED, Aim, KillMatrix, Trial
+from suites.selftest.kill_matrix import (
+    BROKEN,
+    EQUIVALENT,
+    KILLED,
+    SURVIVED,
+    Aim,
+    KillMatrix,
+    Lane,
+    Outcome,
+    Trial,
+    attempt,
+)
 
 AIM = (Aim(("sequential",), "test_a_verification_is_queued"),)
 TRIALS = {
@@ -50,6 +62,19 @@ def test_a_baseline_that_is_not_clean_makes_the_run_void() -> None:
     made.run(list(TRIALS), [Aim(("sequential",), "no_such_test")], canary())
     assert "the baseline is not clean" in made.void
     assert made.outcomes == []
+
+
+def test_who_interrupts_a_run_keeps_what_was_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def until_then(lane: Lane, trial: Trial) -> Outcome:
+        if trial.name == "argued":
+            raise KeyboardInterrupt
+        return attempt(lane, trial)
+
+    monkeypatch.setattr(kill_matrix, "attempt", until_then)
+    made = matrix()
+    made.run(list(TRIALS), AIM, canary())
+    assert [outcome.verdict for outcome in made.outcomes] == [KILLED, SURVIVED]
+    assert made.void == "it was interrupted"
 
 
 def test_the_same_seed_chooses_the_same_mutants(tmp_path: Path) -> None:
