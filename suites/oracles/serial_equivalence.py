@@ -22,6 +22,8 @@ _AUDIT = "pggit.operation_audit"
 _ANSWERS_AUDIT_ID = ("pggit.audit_operation", "pggit.audited_operation")
 _AUDIT_ID = re.compile(r'^\d+$|(?<="audit_id": )\d+')
 """A sequence's number: what is undone has used one up all the same."""
+_GOES_ON = {"stuck_minutes"}
+"""Columns of answers that tell how long ago something was: the minute may end between two runs."""
 _TOLD = 24
 """So many serial orders, the nearest ones, are told with a finding."""
 
@@ -125,6 +127,8 @@ def _told(outcome: Outcome, rows: Sequence[tuple[str | None, ...]], sqlstate: st
         return []
     if outcome.call.function in _ANSWERS_AUDIT_ID:
         rows = [tuple(value and _AUDIT_ID.sub("…", value) for value in row) for row in rows]
+    if clocks := {at for at, name in enumerate(outcome.columns) if name in _GOES_ON}:
+        rows = [tuple(value and "…" if at in clocks else value for at, value in enumerate(row)) for row in rows]
     return [(f"refused with {sqlstate}",)] if sqlstate else list(rows)
 
 

@@ -58,3 +58,9 @@ def test_reading_before_writing_in_two_calls_of_one_block_is_found(book: Textboo
     read = Call("SELECT balance FROM book.account WHERE id = 1", "read")
     reader = Program("a", (Transaction((read, Call.of("book.lost_update", 1)), "read committed"),))
     assert False in orders_of(book, Plan("", (reader, Program.single("b", Call.of("book.lost_update", 1)))))
+
+
+def test_minutes_that_go_by_between_two_runs_are_no_difference(book: Textbook) -> None:
+    clock = "date_part('milliseconds', clock_timestamp())"
+    assert verdicts(book, Call(f"SELECT {clock} AS stuck_minutes", "read")) == {True}
+    assert verdicts(book, Call(f"SELECT {clock} AS told", "read")) == {False}
