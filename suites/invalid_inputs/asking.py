@@ -92,10 +92,13 @@ class Asker:
         return reply
 
     def ask_by_every_protocol(self, question: Question) -> Reply:
-        """Fails unless the answer is the same however the call is sent, generated ids and times aside."""
+        """Fails unless the answer is the same however the call is sent, generated ids and times aside.
+
+        What goes on with the clock, like a number of minutes, has to be as it was before or as it is afterwards.
+        """
         first, *others = (self._sent(question, protocol) for protocol in PROTOCOLS)
         for protocol, (seen, reply) in zip(PROTOCOLS[1:], others, strict=True):
-            if seen != first[0]:
+            if seen != first[0] and seen != self._sent(question, PROTOCOLS[0])[0]:
                 complaint = f"E3: sent as {protocol} it gets another answer: {replace(reply, rows=reply.rows[:3])}"
                 pytest.fail(told(question.call, (), first[1], [complaint], question.start.name), pytrace=False)
         return first[1]

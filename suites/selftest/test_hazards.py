@@ -23,6 +23,7 @@ def test_a_planted_hazard_is_found(server: Server, hazard: Mutant) -> None:
 RESET_JOB = """
 CREATE OR REPLACE FUNCTION pggit.reset_job(p_job_id uuid) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN {body} END'"""
 BY_PROTOCOL = RESET_JOB.format(body="RETURN current_query() LIKE ''%$1%'';")
+GOES_ON = "CREATE SEQUENCE public.asked;" + RESET_JOB.format(body="RETURN nextval(''public.asked'') > 2;")
 KEEPS_A_LOCK = RESET_JOB.format(body="PERFORM pg_advisory_lock(1); RAISE USING ERRCODE = ''02000'';")
 CALL = Question(WORKING_DAY, FunctionCall(function("pggit.reset_job"), (("p_job_id", NOBODY),)))
 
@@ -33,6 +34,11 @@ def test_an_answer_that_depends_on_the_protocol_is_found(server: Server) -> None
         pytest.raises(pytest.fail.Exception, match="E3: sent as extended it gets another answer"),
     ):
         asker.ask_by_every_protocol(CALL)
+
+
+def test_an_answer_that_goes_on_with_the_clock_is_not_taken_for_one(server: Server) -> None:
+    with asking(server, "reference", GOES_ON) as asker:
+        assert asker.ask_by_every_protocol(CALL).rows == (("f",),)
 
 
 def test_a_lock_that_a_refusal_keeps_is_found_within_a_block_and_without(server: Server) -> None:
