@@ -70,9 +70,7 @@ def baseline(trials: Iterable[Trial]) -> Iterator[Aim]:
     wanted: dict[tuple[str, ...], set[str]] = {}
     for one in trials:
         for aim in one.aims:
-            wanted.setdefault(tuple(sorted({suite.partition("/")[0] for suite in aim.suites})), set()).add(
-                aim.expression
-            )
+            wanted.setdefault(aim.kinds, set()).add(aim.expression)
     for suites, expressions in wanted.items():
         whole = "" in expressions
         yield Aim(suites, "" if whole else " or ".join(f"({expression})" for expression in sorted(expressions)))

@@ -18,7 +18,7 @@ from fixtures.targets.scripts import SqlFile
 from fixtures.targets.target import load_target
 from strategies.programs import BLOCKS, SINGLE_CALLS, TWO_CALLS
 from suites.selftest.kill_matrix import Aim, Trial
-from suites.selftest.lane import ROOT
+from suites.selftest.lane import RESTORING, ROOT
 
 _WRITTEN = re.compile(
     r"^CREATE OR REPLACE (?:FUNCTION|VIEW) (?P<name>[\w.]+)"
@@ -27,19 +27,20 @@ _WRITTEN = re.compile(
 )
 _LOCKING = {"unlock", "wait", "swap", "drop"}
 _LOCKS = re.compile(r"FOR (?:NO KEY )?UPDATE|FOR (?:KEY )?SHARE|hold_|_lock|maintenance_is_on")
-_LONG = ("sequential/test_shell.py", "sequential/test_restoring.py", "sequential/test_model.py")
+_LONG = ("sequential/test_shell.py", "sequential/test_model.py")
 """Files that take longer than all others of suites/sequential: they come last."""
 EQUIVALENT = Path(__file__).with_name("equivalent.toml")
 
 
 @dataclass(frozen=True)
 class Generated:
-    """One of them: `name` is function/operator/number, `file` the SQL file as changed."""
+    """One of them: `name` is function/operator/number, `file` the SQL file as changed, `before` what stood there."""
 
     name: str
     function: str
     operator: str
     file: SqlFile
+    before: str
     story: str
 
 
@@ -58,12 +59,12 @@ def _of_file(file: SqlFile) -> Iterator[Generated]:
             counts[mutation.operator] += 1
             name = f"{written['name']}/{mutation.operator}/{counts[mutation.operator]}"
             changed = file.text[:start] + mutation.applied(source) + file.text[end:]
-            story = _story(file, file.text.count("\n", 0, start), source, mutation)
-            yield Generated(name, written["name"], mutation.operator, SqlFile(file.path, changed), story)
+            before = source.encode()[mutation.start : mutation.end].decode()
+            story = _story(file, file.text.count("\n", 0, start), before, mutation)
+            yield Generated(name, written["name"], mutation.operator, SqlFile(file.path, changed), before, story)
 
 
-def _story(file: SqlFile, lines: int, source: str, mutation: Mutation) -> str:
-    before = source.encode()[mutation.start : mutation.end].decode()
+def _story(file: SqlFile, lines: int, before: str, mutation: Mutation) -> str:
     told = [" ".join(text.split())[:100] for text in (before, mutation.text)]
     return f"{file.path.name}:{lines + mutation.line}: {told[0]} → {told[1]}"
 
@@ -92,17 +93,17 @@ def trial(one: Generated, directory: Path) -> Trial:
     public = users(one.function)
     names = sorted(name.rpartition(".")[2] for name in public)
     files = _by_relevance(names)
-    aims = [Aim(tuple(file for file in files if file not in _LONG))]
+    aims = [Aim(tuple(file for file in files if file not in (*_LONG, RESTORING)))]
     if names:
         aims.append(Aim(("invalid_inputs",), " or ".join(names)))
     programs = [name for name, calls in _programs().items() if public & calls]
     if programs and one.operator in _LOCKING:
         aims.append(Aim(("interleavings",), " or ".join(f"day-{name}+{name}" for name in programs)))
-    if programs and (_LOCKS.search(one.story) or (one.operator in _LOCKING and one.function in public)):
+    if programs and (_LOCKS.search(one.before) or (one.operator in _LOCKING and one.function in public)):
         aims.append(Aim(("interleavings/test_beyond_pairs.py",)))
         cells = [cell for name in programs for cell in (f"day-{name}+", f"+{name}]")]
         aims.append(Aim(("interleavings/test_pairs.py",), f"day and ({' or '.join(cells)})"))
-    aims.append(Aim(tuple(file for file in files if file in _LONG)))
+    aims += [Aim(tuple(file for file in files if file in _LONG)), Aim((RESTORING,))]
     path = write(changed(one), directory / one.name.replace("/", "-"))
     reason = argued().get(one.name, "")
     return Trial(

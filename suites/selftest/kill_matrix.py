@@ -24,7 +24,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fixtures.reporting.mutant_score import FILE, code_checksum
-from suites.selftest.lane import LIMIT, ROOT
+from suites.selftest.lane import LIMIT, RESTORING, ROOT
 
 KILLED, SURVIVED, EQUIVALENT, BROKEN = "killed", "survived", "equivalent", "broken"
 _NOT_INSTALLED = "does not install"
@@ -39,6 +39,11 @@ class Aim:
 
     suites: tuple[str, ...]
     expression: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The suites by their servers: what shares one of the lane's, and what wants its own."""
+        return tuple(sorted({suite if suite == RESTORING else suite.partition("/")[0] for suite in self.suites}))
 
     @property
     def arguments(self) -> list[str]:
@@ -89,8 +94,7 @@ class Lane:
         """One pytest run: its exit code (None: it did not end), the first test that failed, what it said."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        suites = sorted({suite.partition("/")[0] for suite in aim.suites})
-        request = {"arguments": [*aim.arguments, f"--target={target}"], "suites": suites}
+        request = {"arguments": [*aim.arguments, f"--target={target}"], "suites": aim.kinds}
         try:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()

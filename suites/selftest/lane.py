@@ -30,6 +30,7 @@ from fixtures.postgres.session import SessionServer
 ROOT = Path(__file__).parents[2]
 RACES, FAULTS = "races", "faults"
 SUITES = ("invalid_inputs", "sequential", "interleavings", RACES, FAULTS)
+RESTORING = "sequential/test_restoring.py"
 LIMIT = 300.0
 """Seconds after which a trial is ended: the mutant hangs in a way that no time limit of the server ends."""
 STUCK = "30s"
@@ -90,11 +91,11 @@ def _import_everything(directory: str) -> None:
 
 
 def _server_options(suites: list[str], spec: str, server: Server) -> list[str]:
-    """Who makes servers crash needs one of its own, on the lane's core unless it wants them all; others share the
-    lane's."""
+    """Who makes servers crash, or roles, needs one of its own, on the lane's core unless it wants them all; others
+    share the lane's."""
     if RACES in suites:
         return [f"--postgres={spec}"]
-    if FAULTS in suites:
+    if FAULTS in suites or RESTORING in suites:
         return [f"--postgres={spec}", "--no-pin"]
     limited = make_conninfo(server.conninfo(), options=f"-c statement_timeout={STUCK}")
     return [f"--postgres={limited}", "--no-pin"]
