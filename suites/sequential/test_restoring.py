@@ -81,26 +81,28 @@ def test_a_dump_of_a_database_of_another_owner_is_restored(server: Server, datab
 
 
 def test_a_dump_of_a_schema_leaves_the_rest_of_the_database_alone(server: Server, database: TargetDatabase) -> None:
-    with room(next(programs_for(server))) as other:
-        with database.starting() as conn:
-            id = answer(conn, "backup_pg_dump", "main", "pggit*", "custom", str(other.directory / "files"))
-            (job,) = rows(conn, "SELECT command FROM pggit.backup_jobs")
-            call(conn, "complete_backup", id, 1)
-            steps = call(conn, "generate_recovery_plan", "commit-3", "disaster", "pg_dump")
-            name = str(value(conn, "SELECT current_database()"))
-            source = shlex.quote(f"--dbname={server.conninfo(name)}")
-            commands = [
-                f"{job.command} {source}",
-                'pg_ctl --wait --options="-k $PGHOST" start >&2',
-                f"createdb {shlex.quote(name)}",
-                f"psql --dbname={shlex.quote(name)} --command='CREATE TABLE public.mine AS SELECT 7'",
-                "pg_ctl --wait stop >&2",
-                *(f"bash -c {shlex.quote(step.command)} >&2" for step in steps),
-            ]
-            environment = {"PGHOST": str(other.sockets), "PGPORT": str(PORT), "PGDATA": str(other.data)}
+    with room(next(programs_for(server))) as other, database.starting() as conn:
+        id = answer(conn, "backup_pg_dump", "main", "shop", "custom", str(other.directory / "files"))
+        (job,) = rows(conn, "SELECT command FROM pggit.backup_jobs")
+        call(conn, "complete_backup", id, 1)
+        steps = call(conn, "generate_recovery_plan", "commit-3", "disaster", "pg_dump")
+        name = str(value(conn, "SELECT current_database()"))
+        commands = [
+            f"{job.command} {shlex.quote(f'--dbname={server.conninfo(name)}')}",
+            'pg_ctl --wait --options="-k $PGHOST" start >&2',
+            f"createdb {shlex.quote(name)}",
+            f"psql --dbname={shlex.quote(name)} --command='CREATE TABLE public.mine AS SELECT 7'",
+            "pg_ctl --wait stop >&2",
+            *(f"bash -c {shlex.quote(step.command)} >&2" for step in steps),
+        ]
+        environment = {"PGHOST": str(other.sockets), "PGPORT": str(PORT), "PGDATA": str(other.data)}
+        conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.goods AS SELECT 1")
+        try:
             other.run("\n".join(commands), environment | {"PGUSER": SUPERUSER})
+        finally:
+            conn.execute("DROP SCHEMA shop CASCADE")
         with connect(other.conninfo(name)) as restored:
-            assert value(restored, "SELECT count(*) FROM pggit.backups JOIN public.mine ON true") == 1
+            assert value(restored, "SELECT count(*) FROM shop.goods JOIN public.mine ON true") == 1
 
 
 @pytest.mark.needs("own-server", "pg_basebackup")  # of somebody else's server we take no copy
