@@ -3,6 +3,8 @@ gets no other job, no backup has two waiting jobs, no maintenance ends, and its 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from fixtures.engine.plan import READ_COMMITTED, Call, Plan, Program, Transaction
@@ -12,6 +14,8 @@ from strategies.programs import BLOCKS, SINGLE_CALLS, program
 from suites.interleavings.search import search
 from suites.oracles.judge import Judge
 from suites.verdict import Verdict
+
+Settled = Callable[[Plan], None]
 
 FAIL = Call.of("pggit.fail_backup_job", c.JOB_STUCK, "boom", 60)
 SWITCH = Call.of("pggit.set_maintenance_mode", True)
@@ -43,32 +47,36 @@ FAILED_INCREMENTAL = (
 )
 
 
+@pytest.fixture
+def settled(engine: Engine, judge: Judge, verdict: Verdict) -> Settled:
+    """Tries a plan in every order, and fails when one of them shows something wrong."""
+
+    def settle(plan: Plan) -> None:
+        searched = search(engine, judge, plan)
+        verdict.settle(searched.shortest.values(), str(searched))
+
+    return settle
+
+
 @pytest.mark.clause("J7", "C1")
-def test_a_job_that_fails_while_maintenance_begins_is_paused(engine: Engine, judge: Judge, verdict: Verdict) -> None:
-    plan = Plan(c.DAY, (Program.single("a", FAIL), Program.single("b", SWITCH)), "fail and switch")
-    searched = search(engine, judge, plan)
-    verdict.settle(searched.shortest.values(), str(searched))
+def test_a_job_that_fails_while_maintenance_begins_is_paused(settled: Settled) -> None:
+    settled(Plan(c.DAY, (Program.single("a", FAIL), Program.single("b", SWITCH)), "fail and switch"))
 
 
 @pytest.mark.clause("J7", "C4")
 @pytest.mark.parametrize(("before", "switch"), SWITCHES.values(), ids=SWITCHES)
 def test_a_switch_that_cannot_see_a_job_that_fails_meanwhile_is_refused(
-    engine: Engine, judge: Judge, verdict: Verdict, before: str, switch: Call
+    settled: Settled, before: str, switch: Call
 ) -> None:
     switching = Program("b", (Transaction((switch,), "repeatable read"),))
-    searched = search(engine, judge, Plan(c.DAY + before, (Program.single("a", FAIL), switching), "fail and switch"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + before, (Program.single("a", FAIL), switching), "fail and switch"))
 
 
 @pytest.mark.clause("J7", "C1")
 @pytest.mark.parametrize("name", [*SINGLE_CALLS, *BLOCKS])
-def test_maintenance_ends_before_another_call_or_after_it(
-    engine: Engine, judge: Judge, verdict: Verdict, name: str
-) -> None:
+def test_maintenance_ends_before_another_call_or_after_it(settled: Settled, name: str) -> None:
     before, switch = SWITCHES["off"]
-    plan = Plan(c.DAY + before, (Program.single("a", switch), program(name, "b")), f"maintenance ends beside {name}")
-    searched = search(engine, judge, plan)
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + before, (Program.single("a", switch), program(name, "b")), f"maintenance ends beside {name}"))
 
 
 def client(change: str, job: str) -> Program:
@@ -78,56 +86,41 @@ def client(change: str, job: str) -> Program:
 
 
 @pytest.mark.clause("J1", "J5", "C1")
-def test_a_job_that_a_client_begins_while_its_backup_fails_is_cancelled_before_or_not_at_all(
-    engine: Engine, judge: Judge, verdict: Verdict
-) -> None:
+def test_a_job_that_a_client_begins_while_its_backup_fails_is_cancelled_before_or_not_at_all(settled: Settled) -> None:
     sessions = Program.single("a", FAIL_BACKUP), client("status = 'running'", c.JOB_QUEUED)
-    searched = search(engine, judge, Plan(c.DAY, sessions, "fail a backup and begin its job"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY, sessions, "fail a backup and begin its job"))
 
 
 @pytest.mark.clause("C3")
 @pytest.mark.parametrize(("before", "switch"), SWITCHES.values(), ids=SWITCHES)
-def test_jobs_are_locked_in_one_order_wherever_their_rows_lie(
-    engine: Engine, judge: Judge, verdict: Verdict, before: str, switch: Call
-) -> None:
+def test_jobs_are_locked_in_one_order_wherever_their_rows_lie(settled: Settled, before: str, switch: Call) -> None:
     sessions = Program.single("a", FAIL_BACKUP), Program.single("b", switch), client("tool = tool", c.JOB_QUEUED)
-    plan = Plan(c.DAY + TWO_WAITING_JOBS + before, sessions, "fail a backup and switch beside a client")
-    searched = search(engine, judge, plan)
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + TWO_WAITING_JOBS + before, sessions, "fail a backup and switch beside a client"))
 
 
 @pytest.mark.clause("C3")
 @pytest.mark.parametrize("name", [*SINGLE_CALLS, *BLOCKS, "pgbackrest-incr"])
-def test_who_locks_in_the_contract_s_order_never_deadlocks(
-    engine: Engine, judge: Judge, verdict: Verdict, name: str
-) -> None:
+def test_who_locks_in_the_contract_s_order_never_deadlocks(settled: Settled, name: str) -> None:
     incremental = Program.single("a", Call.of("pggit.backup_pgbackrest", "incr"))
     calls = incremental if name == "pgbackrest-incr" else program(name, "a")
     sessions = calls, Program("c", (Transaction(IN_ORDER, READ_COMMITTED),))
-    searched = search(engine, judge, Plan(c.DAY + PGBACKREST_FULL, sessions, f"{name} beside locks in order"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + PGBACKREST_FULL, sessions, f"{name} beside locks in order"))
 
 
 @pytest.mark.clause("C3")
-def test_a_reset_that_waits_for_a_switch_holds_no_backup(engine: Engine, judge: Judge, verdict: Verdict) -> None:
+def test_a_reset_that_waits_for_a_switch_holds_no_backup(settled: Settled) -> None:
     backup = Call(f"SELECT FROM pggit.backups WHERE backup_id = '{c.FAILED}' FOR UPDATE")
     sessions = Program.single("a", RESET), Program("c", (Transaction((SWITCH, backup), READ_COMMITTED),))
-    searched = search(engine, judge, Plan(c.DAY, sessions, "reset beside a switch and its backup"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY, sessions, "reset beside a switch and its backup"))
 
 
 @pytest.mark.clause("B3", "C1")
-def test_no_backup_is_revived_on_a_base_that_expires_meanwhile(engine: Engine, judge: Judge, verdict: Verdict) -> None:
+def test_no_backup_is_revived_on_a_base_that_expires_meanwhile(settled: Settled) -> None:
     sessions = Program.single("a", RESET), Program.single("b", RETENTION)
-    searched = search(engine, judge, Plan(c.DAY + FAILED_INCREMENTAL, sessions, "revive and expire"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + FAILED_INCREMENTAL, sessions, "revive and expire"))
 
 
 @pytest.mark.clause("J6", "C1")
-def test_a_job_that_is_revived_while_another_is_made_is_not_the_second(
-    engine: Engine, judge: Judge, verdict: Verdict
-) -> None:
+def test_a_job_that_is_revived_while_another_is_made_is_not_the_second(settled: Settled) -> None:
     sessions = Program.single("a", RESET), Program.single("b", ENQUEUE)
-    searched = search(engine, judge, Plan(c.DAY + STILL_WANTED, sessions, "revive and enqueue"))
-    verdict.settle(searched.shortest.values(), str(searched))
+    settled(Plan(c.DAY + STILL_WANTED, sessions, "revive and enqueue"))

@@ -21,6 +21,7 @@ from suites.sequential.plain_calls import plain_call
 BEGIN = b"BEGIN; SELECT pg_current_xact_id()"
 ROWS: LiteralString = "SELECT *, started_at > now() AS by_wall_clock FROM pggit.operation_audit ORDER BY audit_id"
 AUDITED = {function.name: plain_call(function) for function in CALLABLE if function.audited}
+CLEAN_UPS = [name for name, made in AUDITED.items() if made.function.transaction]
 AFFECTED = {"apply_retention_policy": 2, "cleanup_expired_backups": 1, "cleanup_old_jobs": 2, "cancel_stuck_jobs": 1}
 
 
@@ -61,7 +62,7 @@ def test_a_committed_call_leaves_one_true_audit_row(database: TargetDatabase, ma
 
 
 @pytest.mark.clause("A1")
-@pytest.mark.parametrize("name", [name for name, made in AUDITED.items() if made.function.transaction])
+@pytest.mark.parametrize("name", CLEAN_UPS)
 def test_a_dry_run_is_audited_as_a_read(database: TargetDatabase, name: str) -> None:
     with database.starting(c.BUSY_DAY) as conn:
         ask(conn, name, p_dry_run=True)
@@ -70,7 +71,7 @@ def test_a_dry_run_is_audited_as_a_read(database: TargetDatabase, name: str) -> 
 
 
 @pytest.mark.clause("A1")
-@pytest.mark.parametrize("name", [name for name, made in AUDITED.items() if made.function.transaction])
+@pytest.mark.parametrize("name", CLEAN_UPS)
 def test_a_clean_up_that_finds_nothing_is_audited_too(database: TargetDatabase, name: str) -> None:
     with database.starting() as conn:
         assert ask(conn, name, True, p_dry_run=False).sqlstate is None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from psycopg import sql
@@ -35,6 +37,11 @@ BASES = {
 }
 
 
+def in_a_shell(steps: Iterable[Any]) -> list[str]:
+    """The commands of a plan, each for a shell of its own."""
+    return [f"bash -c {shlex.quote(step.command)} >&2" for step in steps]
+
+
 def restore(
     server: Server, database: TargetDatabase, tool: str, metadata: dict[str, str], file: str, take: str, mode: str
 ) -> None:
@@ -51,10 +58,9 @@ def restore(
             before, name = database.dump(conn), value(conn, "SELECT current_database()")
         words = {"file": str(place), "from": shlex.quote(server.conninfo(name))}
         empty = ["rm -rf data"] if mode == "clone" else []
-        commands = [f"bash -c {shlex.quote(step.command)} >&2" for step in steps]
         environment = {"PGHOST": str(other.sockets), "CLONE_PORT": str(PORT), "PGPORT": str(PORT)}
         environment |= {} if mode == "clone" else {"PGDATA": str(other.data)}
-        other.run("\n".join([take.format_map(words), *empty, *commands]), environment)
+        other.run("\n".join([take.format_map(words), *empty, *in_a_shell(steps)]), environment)
         with connect(other.conninfo(name)) as restored:
             assert dump(restored, database.state) == before
 
@@ -69,8 +75,8 @@ def test_a_dump_is_restored_into_the_cluster_that_is_there(
 @pytest.mark.needs("own-server")  # roles belong to the whole server
 def test_a_dump_of_a_database_of_another_owner_is_restored(server: Server, database: TargetDatabase) -> None:
     with connect(database.conninfo) as conn:
-        name = sql.Identifier(str(value(conn, "SELECT current_database()")))
-        owner = sql.Identifier(f"{value(conn, 'SELECT current_database()')}_owner")
+        called = value(conn, "SELECT current_database()")
+        name, owner = sql.Identifier(str(called)), sql.Identifier(f"{called}_owner")
         conn.execute(sql.SQL("CREATE ROLE {}").format(owner))
         conn.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
         try:
@@ -93,7 +99,7 @@ def test_a_dump_of_a_schema_leaves_the_rest_of_the_database_alone(server: Server
             f"createdb {shlex.quote(name)}",
             f"psql --dbname={shlex.quote(name)} --command='CREATE TABLE public.mine AS SELECT 7'",
             "pg_ctl --wait stop >&2",
-            *(f"bash -c {shlex.quote(step.command)} >&2" for step in steps),
+            *in_a_shell(steps),
         ]
         environment = {"PGHOST": str(other.sockets), "PGPORT": str(PORT), "PGDATA": str(other.data)}
         conn.execute("CREATE SCHEMA shop; CREATE TABLE shop.goods AS SELECT 1")
