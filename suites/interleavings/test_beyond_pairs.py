@@ -18,6 +18,8 @@ from suites.verdict import Verdict
 Settled = Callable[[Plan], None]
 
 FAIL = Call.of("pggit.fail_backup_job", c.JOB_STUCK, "boom", 60)
+WAITING = {"fail-job": FAIL, "enqueue": SINGLE_CALLS["enqueue"], "pg_dump": SINGLE_CALLS["pg_dump"]}
+"""Calls after which a job waits that did not before: it failed, or was added."""
 SWITCH = Call.of("pggit.set_maintenance_mode", True)
 SWITCHES = {"on": ("", SWITCH), "off": (f"{SWITCH.sql};\n", Call.of("pggit.set_maintenance_mode", False))}
 FAIL_BACKUP = Call.of("pggit.fail_backup", c.RUNNING, "disk full")
@@ -64,12 +66,14 @@ def test_a_job_that_fails_while_maintenance_begins_is_paused(settled: Settled) -
 
 
 @pytest.mark.clause("J7", "C4")
+@pytest.mark.parametrize("name", WAITING)
 @pytest.mark.parametrize(("before", "switch"), SWITCHES.values(), ids=SWITCHES)
-def test_a_switch_that_cannot_see_a_job_that_fails_meanwhile_is_refused(
-    settled: Settled, before: str, switch: Call
+def test_a_switch_that_cannot_see_which_job_waits_meanwhile_is_refused(
+    settled: Settled, before: str, switch: Call, name: str
 ) -> None:
     switching = Program("b", (Transaction((switch,), "repeatable read"),))
-    settled(Plan(c.DAY + before, (Program.single("a", FAIL), switching), "fail and switch"))
+    sessions = Program.single("a", WAITING[name]), switching
+    settled(Plan(c.DAY + before, sessions, f"{name} and a switch with an old snapshot"))
 
 
 @pytest.mark.clause("J7", "C1")
