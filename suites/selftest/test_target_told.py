@@ -145,6 +145,14 @@ def test_a_helper_that_lacks_is_a_finding_about_the_function_that_calls_it() -> 
     assert told.endswith(f"42883 {helper}; it calls a function that the target lacks")
 
 
+def test_the_server_s_own_words_for_two_writers_say_what_to_mend() -> None:
+    words = "new multixact has more than one updating member: 0 3[725 (keysh), 726 (nokeyupd), 727 (nokeyupd)]"
+    told = let_through("pggit.enqueue_backup_job", "XX000", words)
+    assert told.startswith("pggit.enqueue_backup_job wrote a row that others hold FOR KEY SHARE")
+    assert told.endswith(f"XX000, {words}")
+    assert let_through("pggit.reset_job", "XX000", "boom") == "pggit.reset_job let XX000 through: boom"
+
+
 def test_what_lacks_is_told_as_such_and_not_as_a_slip_of_the_call(run: tuple[str, Qualification]) -> None:
     said, report = run
     skipped = {test.reason for test in report.tests if test.outcome == "skipped"}
