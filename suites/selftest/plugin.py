@@ -1,17 +1,22 @@
-"""pytest: `--mutants`, which makes the kill matrix instead of running tests; where runs that tests start write."""
+"""pytest: `--mutants`, which makes the kill matrix instead of running tests; where runs that tests start write; a
+database of the reference."""
 
 from __future__ import annotations
 
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from fixtures.errors import SetupError
+from fixtures.postgres.server import Server
 from fixtures.reports import VARIABLE
+from fixtures.targets.database import TargetDatabase, Template
+from fixtures.targets.target import load_target
 from suites.selftest.choosing import baseline, canary, chosen
 from suites.selftest.kill_matrix import BROKEN, SURVIVED, KillMatrix, cores, show, write
 
@@ -63,3 +68,12 @@ def _interrupt_once(number: int, _: object) -> None:
 def _own_place(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Runs that tests start leave the checkout's `.reports` alone; this run knows its own place already."""
     os.environ[VARIABLE] = str(tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="session")
+def reference(server: Server) -> Iterator[TargetDatabase]:
+    """A database of the reference, whatever `--target` is; for tests that know it from within."""
+    template = Template(server, load_target("reference"))
+    with template.copy() as database:
+        yield database
+    template.drop()

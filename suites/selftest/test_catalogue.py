@@ -11,12 +11,10 @@ from pathlib import Path
 import pytest
 
 from fixtures.errors import SetupError
-from fixtures.postgres.server import Server
 from fixtures.targets.clauses import clause, clauses
-from fixtures.targets.database import Template
+from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE, FUNCTIONS, REQUIRED, Function, function
 from fixtures.targets.kinds import Json, Range, Value
-from fixtures.targets.target import load_target
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -42,11 +40,9 @@ def as_default(value: Value, type: str) -> str:
     return f"NULL::{type}" if text is None else f"'{text}'::{type}"
 
 
-def test_the_catalogue_agrees_with_what_the_reference_declares(server: Server) -> None:
-    template = Template(server, load_target("reference"))
-    with template.copy() as database, database.starting() as conn:
+def test_the_catalogue_agrees_with_what_the_reference_declares(reference: TargetDatabase) -> None:
+    with reference.starting() as conn:
         declared = {name: (shown, kind, rows) for name, shown, kind, rows in conn.execute(INTERFACE).fetchall()}
-    template.drop()
     for name in set(FUNCTIONS) & set(declared):
         shown, kind, rows = declared[name]
         assert (name, shown) == (name, as_declared(FUNCTIONS[name]))

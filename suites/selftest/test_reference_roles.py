@@ -11,9 +11,8 @@ import psycopg
 import pytest
 
 from fixtures.postgres.databases import fresh_name
-from fixtures.postgres.server import Server
 from fixtures.targets.calls import FunctionCall, Reply
-from fixtures.targets.database import TargetDatabase, Template
+from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.perform import perform
 from fixtures.targets.target import load_target
@@ -42,14 +41,6 @@ def documented_grants() -> dict[str, str]:
     return {
         name: "".join(re.findall(r"^GRANT.*?;\n?", told, re.MULTILINE | re.DOTALL)) for name, told in sections.items()
     }
-
-
-@pytest.fixture(scope="module")
-def reference(server: Server) -> Iterator[TargetDatabase]:
-    template = Template(server, load_target("reference"))
-    with template.copy() as database:
-        yield database
-    template.drop()
 
 
 @contextmanager

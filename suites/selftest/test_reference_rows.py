@@ -13,32 +13,21 @@ import psycopg
 import pytest
 
 from fixtures.postgres.databases import connect
-from fixtures.postgres.server import Server
 from fixtures.targets.calls import FunctionCall
-from fixtures.targets.database import TargetDatabase, Template
+from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import CALLABLE
 from fixtures.targets.perform import perform
-from fixtures.targets.target import load_target
 from suites.sequential.plain_calls import CATALOGUE, plain_call
 
 BY_CLIENTS = {"pggit.audited_operation"}
 """What it runs is a client's own statement: rows that refer to a backup, written without holding that first."""
 CALLS = {f.name: plain_call(f) for f in CALLABLE if f.writes and f.qualified not in BY_CLIENTS}
-TABLES = "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname LIKE 'pggit%'"
 # A row's xmax below the number of a transaction of this run is a multixact: those are counted apart, from one.
 HELD_AND_WRITTEN = """
 SELECT '{table}' FROM {table} held CROSS JOIN LATERAL (SELECT array_agg(mode) FROM pg_get_multixact_members(
     CASE WHEN held.xmax::text::bigint < {oldest} AND held.xmax <> '0' THEN held.xmax END)) members (modes)
 WHERE '{{keysh}}' <@ modes AND '{{nokeyupd,upd}}' && modes
 """
-
-
-@pytest.fixture(scope="module")
-def reference(server: Server) -> Iterator[TargetDatabase]:
-    template = Template(server, load_target("reference"))
-    with template.copy() as database:
-        yield database
-    template.drop()
 
 
 @pytest.fixture(scope="module")
@@ -56,8 +45,7 @@ def held_and_written(
         for conn, call in zip(sessions, calls, strict=True):
             conn.execute("BEGIN; SET LOCAL lock_timeout = '10ms'; SELECT pg_current_xact_id()")
             perform(conn, replace(call, in_block=False))
-        tables = [name for (name,) in seeing.execute(TABLES)]
-        asked = " UNION ALL ".join(HELD_AND_WRITTEN.format(table=table, oldest=oldest) for table in tables)
+        asked = " UNION ALL ".join(HELD_AND_WRITTEN.format(table=t, oldest=oldest) for t in reference.state.tables)
         found = {table for (table,) in seeing.execute(asked.encode())}
         for conn in sessions:
             conn.rollback()
