@@ -15,7 +15,10 @@ from fixtures.engine.scheduler import Chooser, Engine
 from fixtures.postgres.server import Server
 from strategies.catalogues import DAY, NIGHT
 from strategies.programs import program
+from suites.interleavings.search import search
 from suites.oracles.canonical import Canonical, Canonicaliser
+from suites.oracles.judge import Judge
+from suites.oracles.serial_equivalence import SerialEquivalence
 from suites.selftest.test_scheduler import LOST, PLANS, SKIP
 from suites.selftest.textbook import Textbook, opened
 
@@ -69,6 +72,26 @@ MATRIX = (
     "cleanup-backups+cleanup-backups",
     "verify+retention",
 )
+
+AWAY = """
+CREATE SCHEMA book;
+CREATE TABLE book.account (id integer PRIMARY KEY, balance integer NOT NULL);
+CREATE TABLE book.log (what text PRIMARY KEY);
+CREATE SCHEMA away;
+CREATE FUNCTION away.lock_key() RETURNS void LANGUAGE sql AS 'SELECT pg_advisory_xact_lock(7)';
+CREATE FUNCTION away.lock_rows() RETURNS bigint LANGUAGE sql AS
+  'WITH locked AS (SELECT FROM book.account FOR SHARE) SELECT count(*) FROM locked';
+CREATE FUNCTION book.update() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE book.account SET balance = 0;
+END $$;
+CREATE FUNCTION book.hides(p_what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  CASE p_what WHEN 'key' THEN PERFORM away.lock_key(); ELSE PERFORM away.lock_rows(); END CASE;
+  INSERT INTO book.log VALUES (p_what);
+END $$;
+"""
+"""Functions of a schema that the engine was not told of take locks."""
 
 EXACT = ("backup-then-job+test-restore", "job-then-backup+verify")
 """Blocks with EXCEPTION that lock rows, beside what locks another."""
@@ -130,6 +153,18 @@ def test_leaving_out_orders_loses_no_outcome_of_the_race_matrix(engine: Engine, 
     traces = list(every_trace(lambda choose: engine.run(plan, choose)))
     assert outcomes(traces)[1] == full
     assert len(traces) < count
+
+
+@pytest.mark.parametrize(
+    ("hidden", "told"), [("key", "ExclusiveLock on advisory 7"), ("rows", "RowShareLock on book.")]
+)
+def test_a_lock_that_no_text_foretells_ends_the_search(server: Server, hidden: str, told: str) -> None:
+    with opened(server, "away", AWAY) as book:
+        plan = Plan(
+            "", (Program.single("a", Call.of("book.update")), Program.single("b", Call.of("book.hides", hidden)))
+        )
+        with pytest.raises(pytest.fail.Exception, match=rf"no statement's text tells of {told}"):
+            search(book.engine, Judge(SerialEquivalence(book.serial)), plan)
 
 
 @pytest.mark.parametrize("cell", EXACT)
