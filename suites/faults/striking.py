@@ -74,7 +74,7 @@ class Striking:
 
     def _broken(self, plan: Plan) -> set[str]:
         if plan.catalogue not in self._held:
-            self.engine.stage.reset(self.engine.controller.connection, plan.catalogue)
+            self.engine.stage.reset(plan.catalogue)
             self._held[plan.catalogue] = {one.code for one in broken_invariants(self.engine.stage.connection)}
         return self._held[plan.catalogue]
 

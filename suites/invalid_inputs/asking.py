@@ -136,7 +136,7 @@ class Asker:
         at, self._at = self._at, None
         if at is not None and at[0] == catalogue.sql:
             return at[1]
-        return self._stage.reset(self._conn.pgconn, catalogue.sql)
+        return self._stage.reset(catalogue.sql)
 
     def _trace(self, start: Catalogue, before: Dump) -> list[str]:
         """E5: what a refused call of its own left behind: contents, or a lock that outlived its transaction."""
