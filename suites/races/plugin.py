@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from fixtures.postgres import keeper
+from fixtures.postgres.cluster import job
+from fixtures.postgres.lifeline import Lifeline
 from fixtures.postgres.places import choose_places
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase
@@ -59,14 +59,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where all of them meet: in a directory of the run's, which goes with it or, at last, with the
-    next."""
+    """Tell a worker where all of them meet: in a directory of the run's, which goes with it, however it ends."""
     config: pytest.Config = node.config
     if _PLACE not in config.stash:
-        config.stash[_PLACE] = place = choose_places(None).directory
-        lock = keeper.make_locked(place)
-        config.add_cleanup(lambda: os.close(lock))
-        config.add_cleanup(lambda: keeper.remove(place))
+        places = choose_places(None)
+        config.add_cleanup(Lifeline(job(places, ["/bin/sh", "-c", ":"], None)).release)
+        config.stash[_PLACE] = places.directory
     node.workerinput[_INPUT] = str(config.stash[_PLACE])
 
 

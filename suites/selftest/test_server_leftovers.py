@@ -35,9 +35,9 @@ TESTS = """
 import signal
 import pytest
 @pytest.mark.parametrize("number", [0, 1])
-def test_forever(server, number):
+def test_forever(server, pytestconfig, number):
     with open({fifo!r}, "w") as fifo:
-        fifo.write(f"{{server.pid}} {{server.directory}}\\n")
+        fifo.write(f"{{server.pid}} {{server.directory}} {{pytestconfig.workerinput['meeting']}}\\n")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # busy: does not hear execnet's request to end
     while True:
         signal.pause()
@@ -60,6 +60,10 @@ class Run:
 
 def parent_of(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def working_below(directory: Path) -> list[int]:
@@ -184,8 +188,7 @@ def segments() -> list[list[str]]:
 
 def test_a_child_that_outlives_the_run_does_not_keep_its_server(server: OwnServer) -> None:
     with another_run(server, "os.fork() or signal.pause()") as run:
-        children = Path(f"/proc/{run.process.pid}/task/{run.process.pid}/children").read_text().split()
-        (child,) = (int(pid) for pid in children if int(pid) != run.keeper)
+        (child,) = (pid for pid in children_of(run.process.pid) if pid != run.keeper)
         run.process.kill()
         try:
             run.wait_until_gone()
@@ -210,7 +213,8 @@ def test_a_killed_run_with_workers_leaves_nothing(server: OwnServer, tmp_path: P
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     (tmp_path / "test_forever.py").write_text(TESTS.format(fifo=str(fifo)))
-    command = [sys.executable, "-m", "pytest", "-n2", "-p", "fixtures.postgres.plugin", "--noconftest"]
+    command = [sys.executable, "-m", "pytest", "-n2", "--noconftest"]
+    command += ["-p", "fixtures.postgres.plugin", "-p", "suites.races.plugin"]
     process = subprocess.Popen(
         [*command, "--no-pin", f"--postgres={server.binaries.bindir}", str(tmp_path)],
         cwd=CHECKOUT,
@@ -220,12 +224,19 @@ def test_a_killed_run_with_workers_leaves_nothing(server: OwnServer, tmp_path: P
     )
     with process:
         try:
-            runs = [Run(process, int(pid), Path(directory)) for pid, directory in two_lines(fifo, process)]
+            (*first, meeting), (*second, _) = two_lines(fifo, process)
+            runs = [Run(process, int(pid), Path(directory)) for pid, directory in (first, second)]
+            handles = [os.pidfd_open(child) for child in children_of(process.pid)]
+            assert Path(meeting).exists()
         finally:
             process.kill()
         for run in runs:
             run.wait_until_gone()
             assert not run.directory.exists()
+        for handle in handles:
+            assert select.select([handle], [], [], PATIENCE)[0], "a process is left behind"
+            os.close(handle)
+        assert not Path(meeting).exists()
 
 
 def two_lines(fifo: Path, process: subprocess.Popen[str]) -> list[list[str]]:
