@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +13,7 @@ from fixtures.workers.crew import Crew, RaceError, race
 from fixtures.workers.script import CLAIM, Act, Mine, Script
 from strategies.catalogues import QUEUE_JOBS, QUEUE_OF_JOBS
 from strategies.races import CLAIM_ALL, DRAIN, RESUME, drain, pool
-from suites.selftest.test_server_leftovers import PATIENCE, another_run
+from suites.selftest.test_server_leftovers import another_run, children_of, wait_until_ended
 
 needs_proc = pytest.mark.needs("own-server", "linux")  # /proc and pidfd
 
@@ -68,12 +66,12 @@ def test_a_run_that_is_ended_leaves_no_worker(server: OwnServer, number: signal.
         assert len(workers) >= 5  # keeper, server, the process that makes workers, two workers
         os.kill(run.process.pid, number)
         run.wait_until_gone()
+        wait_until_ended(workers)
         for worker in workers:
-            assert select.select([worker], [], [], PATIENCE)[0], "a process is left behind"
             os.close(worker)
 
 
 def descendants(pid: int) -> list[int]:
     """Its children, and theirs, and so on."""
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    children = children_of(pid)
     return children + [each for child in children for each in descendants(child)]

@@ -54,8 +54,12 @@ class Run:
 
     def wait_until_gone(self) -> None:
         """Wait for the keeper and every process of the server to end."""
-        for handle in self.handles:
-            assert select.select([handle], [], [], PATIENCE)[0], "a process is left behind"
+        wait_until_ended(self.handles)
+
+
+def wait_until_ended(handles: list[int]) -> None:
+    for handle in handles:
+        assert select.select([handle], [], [], PATIENCE)[0], "a process is left behind"
 
 
 def parent_of(pid: int) -> int:
@@ -233,8 +237,8 @@ def test_a_killed_run_with_workers_leaves_nothing(server: OwnServer, tmp_path: P
         for run in runs:
             run.wait_until_gone()
             assert not run.directory.exists()
+        wait_until_ended(handles)
         for handle in handles:
-            assert select.select([handle], [], [], PATIENCE)[0], "a process is left behind"
             os.close(handle)
         assert not Path(meeting).exists()
 
