@@ -125,6 +125,12 @@ BEGIN
   INSERT INTO book.entry (what) VALUES (p_what);
 END $$;
 
+CREATE FUNCTION book.in_turn() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(8);
+  UPDATE book.account SET balance = balance + 1 WHERE id = 1;
+END $$;
+
 CREATE FUNCTION book.once_under_lock() RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   IF NOT pg_try_advisory_xact_lock(7) THEN
