@@ -51,11 +51,13 @@ FAILED_INCREMENTAL = (
 
 @pytest.fixture
 def settled(engine: Engine, judge: Judge, verdict: Verdict) -> Settled:
-    """Tries a plan in every order, and fails when one of them shows something wrong."""
+    """Tries a plan in every order, and fails when one of them shows something wrong, or was never had."""
 
     def settle(plan: Plan) -> None:
         searched = search(engine, judge, plan)
         verdict.settle(searched.shortest.values(), str(searched))
+        if searched.unreached:
+            pytest.fail(f"{searched.unreached} orders were not reached: neither right nor wrong", pytrace=False)
 
     return settle
 
