@@ -16,7 +16,7 @@ from fixtures.limitations.registry import check_functions, load_limitations
 from fixtures.postgres.providers.source import describe
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.reporting.exports import FORMS
-from fixtures.targets.plugin import EXAMPLES, INSTALLED, TARGET
+from fixtures.targets.plugin import EXAMPLES, INSTALLED, TARGET, unusable
 from fixtures.targets.signatures import lacking
 from strategies.profiles import PROFILES
 from suites.matrix import Cell
@@ -76,7 +76,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         if target.limitations and not config.option.collectonly:
             check_functions(target.limitations, limitations, config.stash[INSTALLED].offers)
     except SetupError as error:
-        raise pytest.UsageError(str(error)) from None
+        unusable(config, error)
     server = describe(config.stash[SERVER_KEY].source)
     spec = str(config.option.target)
     config.stash[VERDICT] = verdict = Verdict(

@@ -16,7 +16,7 @@ from fixtures.engine.plan import Plan
 from fixtures.engine.scheduler import Engine, EngineError
 from suites.matrix import EQUIVALENT, FINDING, PARTLY, REFUSED, Cell
 from suites.oracles.judge import Judge
-from suites.oracles.refusals import refused
+from suites.oracles.refusals import is_nonsense, refused
 
 _MOST_PREEMPTIONS = 3
 _Key = tuple[str, str]
@@ -26,7 +26,8 @@ _Key = tuple[str, str]
 class Searched:
     """What a search came to: orders run, how many feasible ones they stand for, how many were not reached, how many
     had a finding, refusals by kind, distinct outcomes, and the shortest finding by (code, function). `cut`: that there
-    are more than `most` orders to run, and the others were not."""
+    are more than `most` orders to run, and the others were not. `senseless`: why no order has let a call in yet, by
+    session and position; empty when one has."""
 
     plan: Plan
     most: int | None = None
@@ -38,6 +39,7 @@ class Searched:
     outcomes: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
     locks: LockOrder = field(default_factory=LockOrder)
+    senseless: dict[tuple[str, int], str] = field(default_factory=dict)
     shortest: dict[_Key, Finding] = field(default_factory=dict)
 
     def note(self, history: History, findings: list[Finding]) -> None:
@@ -49,6 +51,10 @@ class Searched:
         self.feasible += orders_represented(history)
         self.locks.note(history.acquired)
         self.bad += bool(findings)
+        for outcome in history.outcomes:
+            call = (outcome.session, outcome.position)
+            said = f"{outcome.call.sql}: {outcome.message}" if is_nonsense(outcome) else ""
+            self.senseless[call] = said and self.senseless.get(call, said)
         self.refusals.update(filter(None, map(refused, history.outcomes)))
         for finding in findings:
             self.keep(finding)
@@ -92,6 +98,7 @@ def search(engine: Engine, judge: Judge, plan: Plan, most: int | None = None) ->
                 searched.cut = True
                 break
             searched.note(history, judge.findings(history))
+        _check_calls(searched)
         searched.outcomes = judge.serial.distinct(plan)
     except EngineError as error:
         pytest.fail(f"{plan.title or 'the plan'} cannot be run: {error}", pytrace=False)
@@ -104,6 +111,11 @@ def _check_footprints(history: History) -> None:
     if history.unforeseen:
         locks = ", ".join(f"{lock.mode} on {lock.on}" for lock in dict.fromkeys(history.unforeseen))
         raise EngineError(f"no statement's text tells of {locks}, so orders cannot be left out")
+
+
+def _check_calls(searched: Searched) -> None:
+    if said := next(filter(None, searched.senseless.values()), ""):
+        raise EngineError(f"{said}: mend the call, or the target")
 
 
 def _shorten(engine: Engine, judge: Judge, searched: Searched) -> None:

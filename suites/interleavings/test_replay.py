@@ -10,8 +10,10 @@ from fixtures.engine.schedule_file import ScheduleFile
 from fixtures.engine.scheduler import Engine, EngineError
 from fixtures.postgres.plugin import MISSING
 from fixtures.reporting.exports import write_export
+from fixtures.targets.plugin import UNTESTABLE
 from suites.interleavings.replaying import replay
 from suites.oracles.judge import Judge
+from suites.oracles.refusals import is_nonsense
 from suites.verdict import Verdict
 
 
@@ -22,9 +24,11 @@ def test_the_schedule_does_not_show_its_finding(
     try:
         result = replay(engine, judge, replayed)
     except EngineError as error:
-        pytest.exit(f"the schedule cannot be run on target {verdict.target}: {error}", returncode=125)
+        pytest.exit(f"the schedule cannot be run on target {verdict.target}: {error}", returncode=UNTESTABLE)
     if result.unreached:
-        pytest.exit(result.unreached, returncode=125)
+        pytest.exit(result.unreached, returncode=UNTESTABLE)
+    if senseless := next(filter(is_nonsense, result.history.outcomes), None):
+        pytest.exit(f"the schedule cannot be run: {senseless.call.sql}: {senseless.message}", returncode=UNTESTABLE)
     if result.diverged:
         verdict.notes.append(f"the schedule could not be followed to its end: {result.diverged}")
     elif form := pytestconfig.getoption("--export"):
@@ -37,7 +41,7 @@ def _stage(replayed: ScheduleFile, request: pytest.FixtureRequest) -> tuple[Engi
     """Where to run it: a fault that takes the server down does so on one of its own."""
     if replayed.fault and replayed.fault.kind.takes_server_down:
         if reason := request.config.stash[MISSING]["own-server"]:
-            pytest.exit(f"the schedule takes the server down, which needs own-server: {reason}", returncode=125)
+            pytest.exit(f"the schedule takes the server down, which needs own-server: {reason}", returncode=UNTESTABLE)
         striking = request.getfixturevalue("striking_down")
         return striking.engine, striking.judge
     return request.getfixturevalue("engine"), request.getfixturevalue("judge")

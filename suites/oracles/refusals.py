@@ -10,6 +10,7 @@ from fixtures.targets.offered import demand, let_through
 BUSY = "PGGIT_CONCURRENT"
 CONCURRENCY = {"55P03", "40001", "40P01"}
 REFUSALS = {"02000", "22003", "22004", "22023", "23503", "23505", "25P01", "25006", "57014"}
+_NONSENSE = {"22P02", "3F000", "42601", "42703", "42704", "42725", "42809", "42883", "42P01"}
 _COMPLETIONS = ["pggit.complete_backup", "pggit.complete_backup_job"]
 _CONTRACTED = {function.qualified for function in CALLABLE}
 
@@ -31,6 +32,12 @@ def refused(outcome: Outcome) -> str:
     if is_busy(outcome):
         return "busy"
     return "miss" if outcome.misses else ""
+
+
+def is_nonsense(outcome: Outcome) -> bool:
+    """Whether the server could make nothing of the call's own text: the caller's slip, unless another session's DDL
+    has brought it about."""
+    return outcome.sqlstate in _NONSENSE and not outcome.context
 
 
 def judge_refusals(history: History) -> list[Finding]:

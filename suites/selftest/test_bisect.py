@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,45 @@ def repository(tmp_path: Path) -> Path:
         git(home, "add", ".")
         git(home, "commit", "--quiet", "-m", f"change {number}")
     return home
+
+
+def edited(name: str, old: str, new: str) -> Callable[[Path], object]:
+    def edit(home: Path) -> None:
+        text = (home / name).read_text(encoding="utf-8")
+        assert old in text
+        (home / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    return edit
+
+
+JOBS = "sql/060_jobs.sql"
+UNTESTABLE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "no target.toml": (lambda home: (home / "target.toml").unlink(), "no target.toml in it"),
+    "target.toml is broken": (edited("target.toml", "sql = [", "sql = "), "cannot be read"),
+    "a file is missing": (lambda home: (home / "setup.sql").unlink(), "setup.sql"),
+    "SQL is broken": (edited(JOBS, "RETURNS", "RETURN"), "does not install"),
+    "a schema is missing": (edited("target.toml", '"pggit"', '"pggit", "later"'), "which no SQL of target"),
+    "the function is not there yet": (
+        edited(JOBS, "pggit.complete_backup_job", "pggit.finish_backup_job"),
+        "function pggit.complete_backup_job(unknown",
+    ),
+    "a column is not there yet": (
+        lambda home: (home / "sql" / "999.sql").write_text("ALTER TABLE pggit.backup_jobs RENAME attempts TO tries;"),
+        "a starting catalogue cannot be made",
+    ),
+}
+
+
+@pytest.mark.parametrize("state", UNTESTABLE)
+def test_bisect_passes_over_commits_on_which_nothing_can_be_said(state: str, tmp_path: Path) -> None:
+    home = Path(shutil.copytree(load_target("reference").directory, tmp_path / "sql"))
+    schedule = load_target("reference").directory / "witnesses" / "j3-completion-unfenced.schedule"
+    edited("target.toml", 'limitations = "limitations.toml"', "")(home)  # they name functions of the reference
+    breaking, told = UNTESTABLE[state]
+    breaking(home)
+    done = run_pytest(f"--replay={schedule}", f"--target={home}")
+    assert told in done.stdout + done.stderr
+    assert done.returncode == 125
 
 
 def test_bisect_names_the_commit_that_brought_the_bug(repository: Path) -> None:

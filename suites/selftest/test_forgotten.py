@@ -24,14 +24,16 @@ SHOP = """CREATE SCHEMA shop;
 CREATE TABLE shop.stock (id integer PRIMARY KEY, n integer NOT NULL);
 CREATE FUNCTION shop.sell(p_id integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN UPDATE shop.stock SET n = n - 1 WHERE id = p_id; END $$;
+CREATE PROCEDURE shop.restock(p_id integer) LANGUAGE plpgsql AS $$
+BEGIN UPDATE shop.stock SET n = n + 1 WHERE id = p_id; END $$;
 """
 TEST = """
 from fixtures.engine.plan import Call, Plan, Program
 from suites.interleavings.search import search
 
 def test_it(engine, judge, verdict):
-    calls = Call.of("shop.sell", 1), Call.of("shop.nope", 1)
-    plan = Plan("", tuple(Program.single(name, call) for name, call in zip("ab", calls)), "sell and nope")
+    calls = Call.of("shop.sell", 1), {call}
+    plan = Plan("", tuple(Program.single(name, call) for name, call in zip("ab", calls)), "two calls")
     searched = search(engine, judge, plan)
     verdict.settle(searched.shortest.values(), str(searched))
 """
@@ -50,10 +52,23 @@ def test_a_target_toml_that_lacks_something_is_told(case: str, tmp_path: Path) -
     assert told in line
 
 
-def test_a_race_of_a_function_that_is_not_there_is_red(tmp_path: Path) -> None:
+SLIPS = {
+    "no such function": ('Call.of("shop.nope", 1)', "function shop.nope(integer) does not exist"),
+    "no such schema": ('Call.of("shpo.sell", 1)', 'schema "shpo" does not exist'),
+    "no such table": ('Call("DELETE FROM shop.stok")', 'relation "shop.stok" does not exist'),
+    "not SQL": ('Call("SELEC 1", "shop.sell")', 'syntax error at or near "SELEC"'),
+    "another type": ('Call.of("shop.sell", "one")', 'invalid input syntax for type integer: "one"'),
+    "a procedure": ('Call.of("shop.restock", 1)', "shop.restock(integer) is a procedure"),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_a_race_of_a_call_that_never_gets_in_is_red(slip: str, tmp_path: Path) -> None:
+    call, told = SLIPS[slip]
     (tmp_path / "shop.sql").write_text(SHOP)
     (tmp_path / "target.toml").write_text('name = "shop"\nsql = ["shop.sql"]\nschemas = ["shop"]\n')
-    (tmp_path / "test_shop.py").write_text(TEST)
+    (tmp_path / "test_shop.py").write_text(TEST.replace("{call}", call))
     done = run_pytest(f"--target={tmp_path}", "conftest.py", str(tmp_path / "test_shop.py"))
-    assert "function shop.nope(integer) does not exist: mend the call, or the target" in done.stdout, done.stderr
+    assert told in done.stdout, done.stderr
+    assert "mend the call, or the target" in done.stdout
     assert done.returncode == pytest.ExitCode.TESTS_FAILED
