@@ -17,9 +17,10 @@ from fixtures.postgres.choosing import split
 from fixtures.reporting import folder, github
 from fixtures.reporting.closing import closing, is_green
 from fixtures.reporting.compare import Comparison, compare
+from fixtures.reporting.failure import FOLDER
 from fixtures.reporting.merge import merge_folders
 from fixtures.reporting.qualification import NAME, Qualification, load
-from fixtures.reports import REPORTS
+from fixtures.reports import REPORTS, VARIABLE
 from suites.plugin import VERDICT, excuses
 from suites.qualification.assembling import assemble, keep_files
 from suites.qualification.collecting import Collector, about, attach
@@ -106,15 +107,22 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):
         return
     place = _chosen_folder(config) if _wanted(config) else None
-    if place is not None:
-        try:
-            folder.see_that_it_can_be_written(config.rootpath / place)
-        except SetupError as error:
-            raise pytest.UsageError(str(error)) from None
+    if not (config.option.collectonly or config.option.help):
+        _see_that_all_can_be_written(config.rootpath, place)
     config.stash[REPORT] = report = Report(config, place)
     if report.folder is not None and config.option.xmlpath is None:
         config.option.xmlpath = str(report.folder / "junit.xml")
     config.pluginmanager.register(report, "qualification-report")
+
+
+def _see_that_all_can_be_written(root: Path, place: Path | None) -> None:
+    try:
+        mend = f"name another place for all that a run writes, in the environment: {VARIABLE}=FOLDER"
+        folder.see_that_it_can_be_written(root / FOLDER, "what is found", mend, shared=True)
+        if place is not None:
+            folder.see_that_it_can_be_written(root / place, "the report", "give --report=FOLDER or --no-report")
+    except SetupError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 @pytest.hookimpl(trylast=True)  # when what is not wanted has been deselected, but before shards are cut

@@ -40,11 +40,15 @@ FAILS = {
     "small files": (f"ulimit -f 1000; {PYTEST}", "does not start: .*File too large.*; raise `ulimit -f`"),
     "no place for the report": (
         f"{PYTEST} --report=/proc/none".replace("--no-report", ""),
-        "no report can be written to /proc/none: .*; give --report=FOLDER or --no-report",
+        "the report cannot be written to /proc/none: .*; give --report=FOLDER or --no-report",
     ),
     "the report is a file": (
         f"{PYTEST} --report=README.md".replace("--no-report", ""),
-        "no report can be written to .*README.md: File exists; give --report=FOLDER",
+        "the report cannot be written to .*README.md: File exists; give --report=FOLDER",
+    ),
+    "a checkout that cannot be written": (
+        f"QUALIFICATION_REPORTS=/proc/none {PYTEST}",
+        "what is found cannot be written to /proc/none/findings: .*; name another place .*: QUALIFICATION_REPORTS=FOLDER",
     ),
     "no Docker": (
         f"DOCKER_HOST=unix:///none {PYTEST} --postgres=container:17",
@@ -110,6 +114,12 @@ ODD = {
 @pytest.mark.parametrize("case", ODD)
 def test_an_odd_environment_does_not_matter(case: str) -> None:
     done = shell(PYTEST, **ODD[case])
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_server_s_account_need_not_write_to_tmpdir(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    done = shell(PYTEST.replace(TESTS, "suites/sequential/test_restoring.py"), TMPDIR=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
 
 
