@@ -184,6 +184,11 @@ def test_rows_that_a_part_of_a_transaction_locked_are_the_session_s_and_no_order
     assert sum(map(orders_represented, traces)) == sum(1 for _ in every_order(lambda choose: engine.run(plan, choose)))
 
 
+def test_long_orders_are_counted_too() -> None:
+    steps = [Decision(("a",), 0)] * 2000
+    assert orders_represented(History(Plan("", ()), steps, footprints=[frozenset()] * len(steps))) == 1
+
+
 def test_orders_of_functions_that_do_not_meet_are_run_once(book: Textbook) -> None:
     apart = Plan("", (Program.single("a", LOST), Program.single("b", Call("SELECT 1"))))
     all_orders = list(every_order(lambda choose: book.engine.run(apart, choose)))
