@@ -48,7 +48,7 @@ FAILS = {
     ),
     "a checkout that cannot be written": (
         f"QUALIFICATION_REPORTS=/proc/none {PYTEST}",
-        "what is found cannot be written to /proc/none/findings: .*; name another place .*: QUALIFICATION_REPORTS=FOLDER",
+        "what is found cannot be written to /proc/none/findings: .*; name another place .*: QUALIFICATION_REPORTS=",
     ),
     "no Docker": (
         f"DOCKER_HOST=unix:///none {PYTEST} --postgres=container:17",
