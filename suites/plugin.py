@@ -97,6 +97,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if idle.get(collection_path) else None
 
 
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Without this the ids of tests in a file that lies elsewhere, and is given by itself, would not tell the file."""
+    if module_path.is_relative_to(parent.config.rootpath) or not parent.session.isinitpath(module_path):
+        return None
+    module: pytest.Module = pytest.Module.from_parent(parent, path=module_path, nodeid=module_path.name)
+    return module
+
+
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """What is run on what."""
     verdict = config.stash[VERDICT]

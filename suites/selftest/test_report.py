@@ -18,6 +18,7 @@ import pytest
 from fixtures.errors import SetupError
 from fixtures.reporting import folder
 from fixtures.reporting.clause_answers import answer, tally
+from fixtures.reporting.closing import verdict
 from fixtures.reporting.merge import main, merge
 from fixtures.reporting.qualification import NAME, Qualification, Run, load
 from fixtures.reports import VARIABLE
@@ -121,6 +122,19 @@ def test_shards_put_together_are_the_whole_run(green: Path, tmp_path: Path) -> N
     assert main([*map(str, parts[:2]), f"--into={tmp_path / 'less'}"]) == 1  # a shard is missing
     with pytest.raises(SetupError, match="is in two of the runs"):
         merge([load(parts[0]), load(parts[0])])
+
+
+def test_what_is_missing_is_told_beside_findings_too(red: Path) -> None:
+    (run,) = load(red).runs
+    assert "1 finding, but 5 of" in verdict(Qualification([replace(run, collected=len(run.tests) + 5)]))
+
+
+def test_tests_of_files_from_elsewhere_are_told_apart(tmp_path: Path) -> None:
+    for name in ("test_one.py", "test_two.py"):
+        (tmp_path / name).write_text("def test_it() -> None: ...\n")
+    files = [str(tmp_path / name) for name in ("test_one.py", "test_two.py")]
+    _, _, qualification = reported(tmp_path / "report", "conftest.py", *files)
+    assert [test.id for test in qualification.tests] == ["test_one.py::test_it", "test_two.py::test_it"]
 
 
 def test_workers_say_what_one_process_says(green: Path, tmp_path: Path) -> None:
