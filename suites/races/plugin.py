@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.postgres.cluster import job
-from fixtures.postgres.lifeline import Lifeline
-from fixtures.postgres.places import choose_places
+from fixtures.postgres.room import kept_directory
 from fixtures.postgres.session import SERVER_KEY
 from fixtures.targets.database import TargetDatabase
 from fixtures.targets.functions import FUNCTIONS
@@ -62,9 +60,8 @@ def pytest_configure_node(node: Any) -> None:
     """Tell a worker where all of them meet: in a directory of the run's, which goes with it, however it ends."""
     config: pytest.Config = node.config
     if _PLACE not in config.stash:
-        places = choose_places(None)
-        config.add_cleanup(Lifeline(job(places, ["/bin/sh", "-c", ":"], None)).release)
-        config.stash[_PLACE] = places.directory
+        config.stash[_PLACE], lifeline = kept_directory()
+        config.add_cleanup(lifeline.release)
     node.workerinput[_INPUT] = str(config.stash[_PLACE])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -60,7 +61,10 @@ def test_the_same_seed_draws_the_same_race() -> None:
 
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_ended_leaves_no_worker(server: OwnServer, number: signal.Signals) -> None:
+def test_a_run_that_is_ended_leaves_no_worker(
+    server: OwnServer, number: signal.Signals, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with another_run(server, AT_WORK) as run:
         workers = [os.pidfd_open(pid) for pid in descendants(run.process.pid)]
         assert len(workers) >= 5  # keeper, server, the process that makes workers, two workers
@@ -69,6 +73,7 @@ def test_a_run_that_is_ended_leaves_no_worker(server: OwnServer, number: signal.
         wait_until_ended(workers)
         for worker in workers:
             os.close(worker)
+    assert list(tmp_path.iterdir()) == []
 
 
 def descendants(pid: int) -> list[int]:
