@@ -108,9 +108,10 @@ def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """What is run on what."""
     verdict = config.stash[VERDICT]
-    known = len(verdict.limitations)
+    name, known = config.stash[TARGET].name, len(verdict.limitations)
+    where = "" if name == verdict.target else f" ({verdict.target})"
     return [
-        f"target: {verdict.target}, {known} known limitations",
+        f"target: {name}{where}, {known} known limitations",
         f"server: {verdict.server}",
     ]
 

@@ -90,7 +90,7 @@ def search(engine: Engine, judge: Judge, plan: Plan, most: int | None = None) ->
     """Every order of `plan` that could come to something else, once each, or the first `most` of them (then the cell
     is "not explored fully"). A plan that cannot be run fails the test, and so does one whose first order takes a lock
     that no statement's text tells of."""
-    searched = Searched(plan, most)
+    searched, why = Searched(plan, most), ""
     try:
         for history in every_trace(lambda choose: engine.run(plan, choose, check_locks=not searched.orders)):
             _check_footprints(history)
@@ -101,7 +101,9 @@ def search(engine: Engine, judge: Judge, plan: Plan, most: int | None = None) ->
         _check_calls(searched)
         searched.outcomes = judge.serial.distinct(plan)
     except EngineError as error:
-        pytest.fail(f"{plan.title or 'the plan'} cannot be run: {error}", pytrace=False)
+        why = str(error)
+    if why:  # told alone: neither the engine's traceback nor the server's
+        pytest.fail(f"{plan.title or 'the plan'} cannot be run: {why}", pytrace=False)
     _shorten(engine, judge, searched)
     judge.serial.forget()
     return searched

@@ -61,7 +61,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     if config.getoption("--fail-on") == _NEW and not config.getoption("--baseline"):
         raise pytest.UsageError("--fail-on=new needs --baseline=FILE to know what is old")
     try:
-        if path := config.getoption("--baseline"):
+        if (path := config.getoption("--baseline")) is not None:
             config.stash[BASELINE] = load(Path(path))
         several = len(split(config.getoption("--postgres"))) > 1
     except SetupError as error:

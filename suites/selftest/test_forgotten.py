@@ -71,4 +71,6 @@ def test_a_race_of_a_call_that_never_gets_in_is_red(slip: str, tmp_path: Path) -
     done = run_pytest(f"--target={tmp_path}", "conftest.py", str(tmp_path / "test_shop.py"))
     assert told in done.stdout, done.stderr
     assert "mend the call, or the target" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "During handling" not in done.stdout
     assert done.returncode == pytest.ExitCode.TESTS_FAILED

@@ -120,6 +120,7 @@ def test_shards_put_together_are_the_whole_run(green: Path, tmp_path: Path) -> N
     assert essence(whole) == essence(load(green))
     assert tally(answer(whole)) == tally(answer(load(green)))
     assert main([*map(str, parts[:2]), f"--into={tmp_path / 'less'}"]) == 1  # a shard is missing
+    assert main([*map(str, parts), "--into=README.md"]) == 2
     with pytest.raises(SetupError, match="is in two of the runs"):
         merge([load(parts[0]), load(parts[0])])
 
@@ -186,12 +187,18 @@ BAD_INPUT: dict[str, tuple[Callable[[Path], tuple[str, ...]], str]] = {
     "no baseline": (lambda _: ("--fail-on=new",), "--fail-on=new needs --baseline=FILE"),
     "no such baseline": (lambda tmp: (f"--baseline={tmp}",), "cannot be read"),
     "another schema": (lambda tmp: (f"--baseline={old(tmp)}",), "its schema is 0, this suite reads 1"),
+    "an empty baseline": (lambda _: ("--baseline=",), "cannot be read"),
+    "a baseline of nothing": (lambda tmp: (f"--baseline={old(tmp, 1)}",), "is no qualification: 'runs'"),
+    "examples in a file": (
+        lambda _: ("--profile=hunt", "--examples=README.md"),
+        "README.md: File exists; name a folder",
+    ),
     "no Redis": (lambda _: ("--profile=hunt", "--examples=redis://localhost:1"), "no Redis answers there"),
 }
 
 
-def old(directory: Path) -> Path:
-    (directory / NAME).write_text('{"schema": 0}', encoding="utf-8")
+def old(directory: Path, schema: int = 0) -> Path:
+    (directory / NAME).write_text(json.dumps({"schema": schema, "runs": []}), encoding="utf-8")
     return directory / NAME
 
 

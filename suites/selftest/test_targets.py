@@ -57,6 +57,10 @@ UNUSABLE = {
     "unknown key": (TOML + "setpu = 'x'\n", "unknown key `setpu`; known keys: name, sql"),
     "missing key": ("name = 'x'\nsql = ['*.sql']\n", "`schemas` is missing; add it"),
     "wrong type": (TOML.replace('["s"]', '"s"'), "`schemas` is 's'; it must be a list of strings"),
+    "a schema of PostgreSQL's": (
+        TOML.replace('"s"', '"pg_catalog"'),
+        "`schemas` has 'pg_catalog', which is PostgreSQL's",
+    ),
     "empty list": (TOML.replace('["s"]', "[]"), "`schemas` is []; it must be"),
     "nothing matches": (TOML.replace("*.sql", "*.nope"), "nothing matches '*.nope' of `sql`"),
     "no pattern": (TOML.replace("*.sql", "**x"), "'**x' of `sql` is no pattern"),
