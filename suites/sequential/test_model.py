@@ -21,6 +21,10 @@ ROUND = 10
 """Examples: after so many Hypothesis mostly varies those it has seen, and fresh ones meet more."""
 
 
+PATIENCE = 10
+"""So many times the rounds are run until all is reached: one time in twenty the planned ones do not come to it."""
+
+
 class Queue(QueueRules, EndingRules, ClientJobRules):
     """Workers, and operators of the queue."""
 
@@ -83,13 +87,17 @@ def test_actors_who_take_turns_are_answered_as_the_models_say(
 ) -> None:
     world.answered.clear()
     budget = settings(max_examples=ROUND, stateful_step_count=STEPS)
-    for round in range(settings().max_examples // ROUND):
+    wanted = {each for each in rules.reaches if each[0] in world.functions}
+    rounds = settings().max_examples // ROUND
+    for round in range(rounds * PATIENCE):
+        if round >= rounds and wanted <= world.answered.keys():
+            break
         fresh = seed(f"{pytestconfig.option.run_seed} {round}")
         run_state_machine_as_test(fresh(on(world, rules)), settings=budget)
     steps = world.ran.pop("steps")
     verdict.counts[f"steps of the models ({rules.__name__.lower()})"] += steps
-    unreached = {each for each in rules.reaches if each[0] in world.functions} - world.answered.keys()
-    assert not unreached, f"the rules did not reach, in {steps} steps: {sorted(unreached)}"
+    unreached = sorted(wanted - world.answered.keys())
+    assert not unreached, f"the rules did not reach, in {steps} steps: {unreached}"
 
 
 def on(world: World, rules: type[Turns]) -> type[Turns]:
