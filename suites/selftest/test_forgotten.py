@@ -9,6 +9,7 @@ import pytest
 
 from fixtures.targets.target import load_target
 from suites.selftest.command_line import run_pytest
+from suites.selftest.test_bisect import edited
 
 FORGOTTEN = {
     "a schema of helpers": (
@@ -43,9 +44,7 @@ def test_it(engine, judge, verdict):
 def test_a_target_toml_that_lacks_something_is_told(case: str, tmp_path: Path) -> None:
     file, old, new, told = FORGOTTEN[case]
     home = Path(shutil.copytree(load_target("reference").directory, tmp_path / "theirs"))
-    text = (home / file).read_text()
-    assert old in text
-    (home / file).write_text(text.replace(old, new))
+    edited(file, old, new)(home)
     done = run_pytest(f"--target={home}", "suites/known_limitations")
     assert done.returncode == pytest.ExitCode.USAGE_ERROR
     (line,) = done.stderr.strip().splitlines()
